@@ -1,0 +1,43 @@
+# Everything runs in .venv, made on first use. `make study` is the whole thing on real data.
+PYTHON ?= python3
+BIN := .venv/bin
+# Without --no-compile a third of the installing time goes into files that nobody imports.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
+	-c constraints.txt
+
+# Networks as small as these are faster on one thread, and two test workers share two cores.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: study test soak lint types clean
+
+study: .venv/studies.stamp
+	$(BIN)/python studies/digits.py
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile --cov --cov-report term
+
+soak: .venv/dev.stamp
+	$(BIN)/python -m pytest -m soak
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev.stamp
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/studies.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP_INSTALL) -e '.[studies]'
+	touch $@
+
+# The dev extra contains the studies extra.
+.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP_INSTALL) -e '.[dev]'
+	touch .venv/studies.stamp $@

@@ -1,0 +1,23 @@
+"""Bisection of the learning rate in log space, as an Optuna sampler with pruners."""
+
+from optuna_bisect.bracket import Bracket
+from optuna_bisect.plan import TrialPlan, trial_plan
+from optuna_bisect.pruners import OvershootPruner, UndershootPruner, VerdictPruner
+from optuna_bisect.sampler import BisectionSampler
+from optuna_bisect.verdicts import Verdict
+from optuna_bisect.winner import Winner, find_winner
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BisectionSampler",
+    "Bracket",
+    "OvershootPruner",
+    "TrialPlan",
+    "UndershootPruner",
+    "Verdict",
+    "VerdictPruner",
+    "Winner",
+    "find_winner",
+    "trial_plan",
+]

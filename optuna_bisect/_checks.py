@@ -1,0 +1,58 @@
+"""Checks of settings, with one wording for all of them."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+
+
+def check_positive(name: str, value: float, *, whole: bool = False) -> None:
+    """Raise ValueError unless a setting is a finite positive number, whole where asked."""
+    kind = "whole number" if whole else "number"
+    is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value <= 0 or (whole and value < 1):
+        raise ValueError(f"{name} must be a positive {kind} but got {value!r}.")
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise ValueError unless a setting lies in [0, 1]."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie in [0, 1] but got {value!r}.")
+
+
+def check_steps(probe_steps: int | None, final_steps: int | None) -> None:
+    """Raise ValueError unless both lengths are positive and in order."""
+    if probe_steps is not None:
+        check_positive("probe_steps", probe_steps, whole=True)
+    if final_steps is not None:
+        check_positive("final_steps", final_steps, whole=True)
+    if probe_steps is not None and final_steps is not None and probe_steps > final_steps:
+        raise ValueError(
+            f"probe_steps must not exceed final_steps but got probe_steps={probe_steps}, "
+            f"final_steps={final_steps}."
+        )
+
+
+def check_direction(value: str | None) -> None:
+    """Raise ValueError unless a report direction is one of Optuna's words or None."""
+    if value not in (None, "minimize", "maximize"):
+        raise ValueError(
+            f"report_direction must be 'minimize', 'maximize' or None but got {value!r}."
+        )
+
+
+def check_single_objective(study: Study) -> None:
+    """Raise ValueError where a study has more than one objective."""
+    n = len(study.directions)
+    if n > 1:
+        raise ValueError(f"A learning rate is bisected for one objective but got {n} directions.")
+
+
+def check_not_negative(name: str, value: int) -> None:
+    """Raise ValueError unless a setting is a whole number of at least 0."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name} must be a whole number of at least 0 but got {value!r}.")

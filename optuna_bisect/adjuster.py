@@ -1,0 +1,315 @@
+"""Phase 2: the learning rate of the final trial, adjusted while it trains."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+try:
+    import torch
+    from torch.optim.lr_scheduler import LRScheduler
+except ImportError as error:
+    raise ImportError(
+        "optuna_bisect.adjuster needs torch; install it with: pip install optuna_bisect[torch]"
+    ) from error
+
+from optuna_bisect.bracket import Bracket
+from optuna_bisect.divergence import Diverged, divergence
+from optuna_bisect.meter import Meter
+from optuna_bisect.plan import trial_plan
+from optuna_bisect.rates import find_ratios, first_rate, keep_rates, read_rates, write_rates
+from optuna_bisect.rules import Settings, State, advance, is_healthy, rate
+from optuna_bisect.schedule import Schedule
+from optuna_bisect.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+    from torch.optim import Optimizer
+
+    from optuna_bisect.plan import TrialPlan
+    from optuna_bisect.schedule import Decay
+    from optuna_bisect.snapshot import Restorable
+
+__all__ = ["BisectionLR", "Diverged", "Entry"]
+
+_MAX_RESTORES = 20
+"""Collapses in a row after which a loss that is not finite is given up."""
+_N_PROVEN = 6
+"""Snapshots after which the last good one is trusted even if the run collapses twice."""
+
+
+class Entry(NamedTuple):
+    """One line of the history.
+
+    Attributes:
+        step: Steps done.
+        lr: Rate of the first parameter group from then on.
+        signal: ``"overshoot"``, ``"undershoot"``, ``"collapse"``, ``"pause"``, ``"anneal"`` or
+            ``"finished"``.
+        reason: One sentence.
+    """
+
+    step: int
+    lr: float
+    signal: str
+    reason: str
+
+
+class BisectionLR(LRScheduler):
+    """Adjust the rate inside the bracket that the search found.
+
+    A decay and a final anneal give the shape; losses raise or lower it as a whole. Call `step`
+    after every ``optimizer.step()``. All lengths are steps as in ``trial.report``.
+
+    Args:
+        optimizer: Its parameter groups keep their rates' ratios to the first group's.
+        bracket: Limits of the rate before the final anneal. None: no limits.
+        start_lr: Rate of the first group at step 0: the best rate of a short run. It is set.
+        probe_steps: Length of that short run. None: unknown, so no decay and no growth.
+        final_steps: Length of this run. None: unknown, so no anneal.
+        restore: A model and its optimizer, whose last good state comes back after a collapse.
+            Costs three copies of the model in memory.
+        steps_per_call: How many steps one call of `step` is.
+        interval_steps: Steps between decisions, and between synchronisations with the device.
+            None: 1/200 of ``final_steps``, or 1/20 of ``probe_steps`` where that is unknown, or
+            10; at least 1.
+        horizon_exponent: See `optuna_bisect.schedule.Schedule`.
+        anneal_fraction: Share of the run, at its end, in which the rate falls linearly; 0: none.
+        decay: Shape before the anneal: ``"law"``, ``"inverse"`` or ``"none"``.
+        min_lr: Rate of the first group at the end of the anneal.
+        options: Options of the feedback: see `optuna_bisect.rules.Settings`. ``feedback=False``
+            leaves decay, anneal and restoring.
+
+    Raises:
+        ValueError: If a value is outside its range, or ``start_lr`` outside the bracket.
+        TypeError: If ``optimizer`` is none, or an option is unknown.
+
+    Example:
+        >>> parameter = torch.nn.Parameter(torch.zeros(1))
+        >>> optimizer = torch.optim.SGD([parameter], lr=0.1)
+        >>> scheduler = BisectionLR(optimizer, Bracket(0.01, 1.0), start_lr=0.2, probe_steps=10)
+        >>> scheduler.get_last_lr()
+        [0.2]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        bracket: Bracket | None,
+        *,
+        start_lr: float,
+        probe_steps: int | None,
+        final_steps: int | None = None,
+        restore: tuple[Restorable, Restorable] | None = None,
+        steps_per_call: int = 1,
+        interval_steps: int | None = None,
+        horizon_exponent: float = 0.32,
+        anneal_fraction: float = 0.25,
+        decay: Decay = "law",
+        min_lr: float = 0.0,
+        **options: Any,
+    ) -> None:
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise TypeError(f"optimizer must be an Optimizer but got {type(optimizer).__name__}.")
+        if steps_per_call < 1:
+            raise ValueError(f"steps_per_call must be at least 1 but got {steps_per_call}.")
+        if interval_steps is not None and interval_steps < 1:
+            raise ValueError(f"interval_steps must be at least 1 but got {interval_steps}.")
+        if restore is not None and not (isinstance(restore, (tuple, list)) and len(restore) == 2):
+            raise ValueError(f"restore must be a pair (model, optimizer) but got {restore!r}.")
+        # The base constructor would call step() without a loss; ReduceLROnPlateau skips it too.
+        self.optimizer = optimizer
+        self._schedule = Schedule(
+            start_lr=start_lr,
+            probe_steps=probe_steps,
+            final_steps=final_steps,
+            low=None if bracket is None else bracket.low,
+            high=None if bracket is None else bracket.high,
+            horizon_exponent=horizon_exponent,
+            anneal_fraction=anneal_fraction,
+            decay=decay,
+            min_lr=min_lr,
+        )
+        self._settings = Settings(**options)
+        self._steps_per_call = steps_per_call
+        self._interval_steps = interval_steps or _default_interval(probe_steps, final_steps)
+        self._restore = restore
+        # Taken now: the weights before the first update are what an early collapse goes back to.
+        self._snapshot = None if restore is None else Snapshot(restore)
+        self._trial: BaseTrial | None = None
+        self._is_active = True
+        self._ratios = find_ratios(optimizer)
+        self.history: list[Entry] = []
+        self._state = State()
+        self.last_epoch = 0
+        self._meter = Meter()
+        self._set_rate(self._rate())
+
+    @classmethod
+    def for_trial(cls, optimizer: Optimizer, trial: BaseTrial, **options: Any) -> BisectionLR:
+        """Take everything from the trial's plan.
+
+        In the final trial the rate of ``optimizer`` is set. In any other one the rate stays as
+        it is, and `step` judges nothing: that is the pruner's part. A ``FixedTrial`` without
+        ``probe_steps=`` among the options trains at its own constant rate.
+
+        Args:
+            optimizer: The optimizer, with the rate that the trial suggested.
+            trial: The running trial.
+            options: Options of the constructor; they take precedence over the plan.
+
+        Returns:
+            The scheduler.
+
+        Raises:
+            ValueError: If an option is outside its range.
+        """
+        plan = trial_plan(trial)
+        if plan.is_final:
+            options = _plan_options(plan, optimizer) | options
+            options.setdefault("feedback", options["probe_steps"] is not None)
+            scheduler = cls(optimizer, **options)
+            scheduler._trial = trial
+            return scheduler
+        rates = read_rates(optimizer)
+        defaults = {"bracket": None, "start_lr": first_rate(optimizer), "probe_steps": None}
+        scheduler = cls(optimizer, **(options | defaults | {"final_steps": None, "restore": None}))
+        scheduler._is_active = False
+        write_rates(optimizer, rates)
+        scheduler._last_lr = rates
+        return scheduler
+
+    @property
+    def finished(self) -> bool:
+        """Whether training may stop: a validation plateau, or ``final_steps`` reached."""
+        return self._state.finished
+
+    def step(  # type: ignore[override]  # takes losses, as ReduceLROnPlateau does
+        self, train_loss: float | torch.Tensor, val_loss: float | torch.Tensor | None = None
+    ) -> bool:
+        """Count one call, and at the end of an interval decide about the rate.
+
+        Call it before ``trial.report``. A tensor stays on its device until the interval ends.
+
+        Args:
+            train_loss: Training loss of the batch, or the mean since the last call.
+            val_loss: Validation loss, where one was computed since the last call.
+
+        Returns:
+            Whether the last good state was restored; do not report this loss then.
+
+        Raises:
+            Diverged: If a loss is not finite and nothing can be restored.
+        """
+        self.last_epoch += 1
+        if not self._is_active:
+            self._last_lr = read_rates(self.optimizer)
+            return False
+        if self._restore is not None and self._snapshot is None:
+            self._snapshot = Snapshot(self._restore)
+        self._meter.add(train_loss, val_loss)
+        is_restored = self._is_interval_over() and self._decide()
+        self._set_rate(self._rate())
+        return is_restored
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return numbers, strings, lists and dictionaries only, for ``weights_only=True``.
+
+        The options come from the constructor, and a snapshot is not part of it: after loading,
+        the weights at the next call are the first good ones.
+        """
+        state = dataclasses.asdict(dataclasses.replace(self._state, events=()))
+        return {
+            "last_epoch": self.last_epoch,
+            "state": {k: list(v) if isinstance(v, tuple) else v for k, v in state.items()},
+            "history": [list(entry) for entry in self.history],
+            "meter": self._meter.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken, and set the rate of that step.
+
+        Args:
+            state_dict: From a scheduler that was made with the same options.
+        """
+        state: dict[str, Any] = state_dict["state"]
+        state = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
+        self._state = State(**state)
+        self._meter.load_state_dict(state_dict["meter"])
+        self.history = [Entry(*entry) for entry in state_dict["history"]]
+        self.last_epoch = state_dict["last_epoch"]
+        self._snapshot = None
+        if self._is_active:
+            self._set_rate(self._rate())
+
+    def _n_steps(self) -> int:
+        return self.last_epoch * self._steps_per_call
+
+    def _is_interval_over(self) -> bool:
+        step, begin, final = self._n_steps(), self._state.step, self._schedule.final_steps
+        return step - begin >= self._interval_steps or (
+            final is not None and begin < final <= step
+        )
+
+    def _rate(self) -> float:
+        return rate(self._schedule, self._state, self._n_steps())
+
+    def _decide(self) -> bool:
+        """Close the interval; return whether a snapshot was restored."""
+        losses, self._meter = self._meter.read(self._n_steps()), Meter()
+        used = rate(self._schedule, self._state, losses.step - self._steps_per_call)
+        self._state = advance(self._schedule, self._settings, self._state, losses)
+        is_collapse = any(event.signal == "collapse" for event in self._state.events)
+        snapshot = self._snapshot if self._state.n_collapses <= _MAX_RESTORES else None
+        self._record(is_restored=is_collapse and snapshot is not None)
+        if snapshot is None:
+            if is_collapse and not losses.is_finite:
+                raise divergence(losses.step, used, self._trial)
+            return False
+        if is_collapse:
+            # Dead units can look healthy for a while; they collapse again and again.
+            is_doubtful = self._state.n_collapses > 1 and snapshot.n_offers < _N_PROVEN
+            keep_rates(self.optimizer, snapshot.restart if is_doubtful else snapshot.restore)
+        elif self._is_snapshot_due():
+            snapshot.offer()
+        return is_collapse
+
+    def _record(self, *, is_restored: bool) -> None:
+        for event in self._state.events:
+            note = " The last good weights are back." if is_restored else ""
+            note = note if event.signal == "collapse" else ""
+            entry = Entry(self._n_steps(), self._rate(), event.signal, event.reason + note)
+            self.history.append(entry)
+
+    def _is_snapshot_due(self) -> bool:
+        is_time = self._state.n_intervals % self._settings.window == 0
+        return is_time and is_healthy(self._state)
+
+    def _set_rate(self, lr: float) -> None:
+        if len(self._ratios) != len(self.optimizer.param_groups):
+            self._ratios = find_ratios(self.optimizer)
+        write_rates(self.optimizer, [lr * ratio for ratio in self._ratios])
+        self._last_lr = read_rates(self.optimizer)
+
+
+def _plan_options(plan: TrialPlan, optimizer: Optimizer) -> dict[str, Any]:
+    """Turn the plan of a final trial into arguments that the constructor accepts."""
+    start = plan.start_lr or first_rate(optimizer)
+    bracket, probe_steps = plan.bracket, plan.probe_steps
+    if bracket is not None:
+        # After a final trial that diverged, the next one may start below the winner's bracket.
+        bracket = Bracket(min(bracket.low, start), max(bracket.high, start))
+    if probe_steps is not None and plan.final_steps is not None:
+        probe_steps = min(probe_steps, plan.final_steps)
+    return {
+        "bracket": bracket,
+        "start_lr": start,
+        "probe_steps": probe_steps,
+        "final_steps": plan.final_steps,
+    }
+
+
+def _default_interval(probe_steps: int | None, final_steps: int | None) -> int:
+    if final_steps is not None:
+        return max(1, final_steps // 200)
+    return 10 if probe_steps is None else max(1, probe_steps // 20)

@@ -1,0 +1,131 @@
+"""Taking a role: the shell around ``roles.decide`` that waits, writes and confirms."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from optuna import logging
+
+from optuna_bisect import _attrs
+from optuna_bisect.history import read_history
+from optuna_bisect.names import is_known_name
+from optuna_bisect.roles import Decision, decide
+from optuna_bisect.winner import plan_final
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from optuna_bisect.history import History
+    from optuna_bisect.settings import Settings
+
+_logger = logging.get_logger(__name__)
+
+# A trial that has not written its role for this many seconds is taken for dead.
+ROLE_GRACE_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
+    """Give a new trial its role and write its plan on it.
+
+    Args:
+        study: The study.
+        trial: The trial, just created.
+        settings: The sampler's settings.
+
+    Returns:
+        The decision that was written.
+    """
+    decision, history = _wait_for_decision(study, trial, settings)
+    _attrs.clear_copied(study, trial)
+    if decision.role == "final":
+        _write_final(study, trial, history, settings)
+    seed = settings.study_seed(study.study_name)
+    _attrs.write(
+        study,
+        trial,
+        number=trial.number,
+        worker=_attrs.worker_id(),
+        reason=decision.reason,
+        probe_steps=settings.probe_steps,
+        final_steps=settings.final_steps,
+        max_probes=settings.max_probes,
+        seed=seed + 1 if decision.role == "final" else seed,
+        param=settings.param_name,
+        stale_after=settings.stale_after,
+        report_direction=settings.report_direction,
+        # Last: others wait for the role, and then rely on all the rest.
+        role=decision.role,
+    )
+    return _confirm(study, trial, settings) if decision.role == "final" else decision
+
+
+def _wait_for_decision(
+    study: Study, trial: FrozenTrial, settings: Settings
+) -> tuple[Decision, History]:
+    started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
+    while True:
+        history = read_history(study, settings, exclude=trial.number)
+        if time.monotonic() - started > ROLE_GRACE_SECONDS:
+            with_role = tuple(r for r in history.running if r.role is not None)
+            history = replace(history, running=with_role)
+        decision = decide(
+            history,
+            trial.number,
+            is_fixed=_is_fixed(trial, history),
+            may_wait=_attrs.in_optimize(study),
+            exponent=settings.horizon_exponent,
+        )
+        if decision.role is not None:
+            return decision, history
+        if pause == _FIRST_PAUSE_SECONDS:
+            _logger.info(_waiting(trial.number, decision, settings))
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _waiting(number: int, decision: Decision, settings: Settings) -> str:
+    hint = "" if settings.stale_after else "; without stale_after it is never taken for dead"
+    return f"Trial {number} waits for trial {decision.wait_for} of another worker{hint}."
+
+
+def _is_fixed(trial: FrozenTrial, history: History) -> bool:
+    """Tell whether the rate is chosen already: by a user, or as the clone of a dead trial."""
+    chosen = _attrs.fixed_names(trial) | set(trial.params)
+    if history.param_name is None:
+        return any(is_known_name(name) for name in chosen)
+    rate = trial.params.get(history.param_name)
+    if rate is not None and _attrs.is_copied_final(trial, rate):
+        return False
+    return history.param_name in chosen
+
+
+def _write_final(study: Study, trial: FrozenTrial, history: History, settings: Settings) -> None:
+    plan = plan_final(history, settings.horizon_exponent)
+    if plan is None:
+        return
+    low, high = (plan.bracket.low, plan.bracket.high) if plan.bracket else (None, None)
+    _attrs.write(
+        study,
+        trial,
+        low=low,
+        high=high,
+        lr=plan.lr,
+        start_lr=plan.start_lr,
+        winner=plan.winner,
+    )
+
+
+def _confirm(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
+    """Give up a claim that a trial with a lower number made at the same time."""
+    running = read_history(study, settings, exclude=trial.number).running
+    older = [r.number for r in running if r.role == "final" and r.number < trial.number]
+    if not older:
+        return Decision("final")
+    decision = Decision("surplus", f"final trial {older[0]} is running elsewhere")
+    _attrs.write(study, trial, role=decision.role, reason=decision.reason)
+    return decision

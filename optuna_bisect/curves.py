@@ -1,0 +1,193 @@
+"""Loss curves and what can be measured on them, on scales that the curves themselves give.
+
+Losses are always to be minimised (callers flip signs), and every threshold is a ratio of progress
+or a multiple of the curve's own noise, so that losses times c, or plus c, measure the same.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A run is behind when it made less than this share of the incumbent's progress at equal steps.
+# Replayed on recorded runs, 0.7 and 0.9 differ by less than 0.005 of a full run (studies/LOG.md).
+PROGRESS_RATIO = 0.8
+# The last reports are averaged; the first two are left out: initial loss and transient.
+N_AVERAGED = 3
+N_SKIPPED = 2
+# ... and when it is behind by this many standard errors of the incumbent's noise besides.
+CUT_MARGIN = 0.5
+# Two runs tie when their ends differ by less than this many deviations of their difference.
+TIE_MARGIN = 0.5
+# A change of level counts when it exceeds this many standard errors of the curve's own noise.
+SIGNIFICANCE = 2.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A loss curve as it was reported.
+
+    Args:
+        steps: Ascending step numbers, shape (n,).
+        losses: Losses at these steps, lower is better, shape (n,). May be not finite.
+    """
+
+    steps: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+
+    def __len__(self) -> int:
+        """Return the number of reports."""
+        return len(self.steps)
+
+    @cached_property
+    def is_finite(self) -> bool:
+        """Whether every reported loss is finite."""
+        return all(math.isfinite(loss) for loss in self.losses)
+
+    @property
+    def horizon(self) -> int:
+        """Length of the run in steps: the last step plus one; 0 without reports."""
+        return self.steps[-1] + 1 if self.steps else 0
+
+    def until(self, step: int) -> Curve:
+        """Return the part up to and including a step."""
+        n = sum(s <= step for s in self.steps)
+        return Curve(self.steps[:n], self.losses[:n])
+
+
+def noise_of(losses: Sequence[float]) -> float:
+    """Estimate the standard deviation of the noise on a curve.
+
+    Second differences cancel any straight trend; of white noise with deviation s they have the
+    variance 6 s^2 (Gasser, Sroka and Jennen-Steinmetz 1986, equation 2.5, on an even grid). Their
+    median is used because one spike would spoil a mean.
+
+    Args:
+        losses: Finite losses, shape (n,).
+
+    Returns:
+        The estimate in units of the loss; from the one first difference where there are two
+        losses, 0.0 for fewer.
+    """
+    if len(losses) < 3:
+        return float(np.ptp(losses)) / (0.6745 * math.sqrt(2)) if len(losses) else 0.0
+    second = np.abs(np.diff(np.asarray(losses, dtype=float), n=2))
+    return float(np.median(second)) / (0.6745 * math.sqrt(6))
+
+
+def is_behind(curve: Curve, initial: float, incumbent: Curve) -> float | None:
+    """Compare the progress of a run with the incumbent's at equal steps.
+
+    Args:
+        curve: The run's reports so far, finite.
+        initial: The loss before training, which both share.
+        incumbent: The incumbent's reports, interpolated where the steps differ.
+
+    Returns:
+        The share of the incumbent's progress that the run made, where that is below
+        ``PROGRESS_RATIO``; None where the run keeps up or where it is too early to say.
+    """
+    if len(curve) <= N_SKIPPED or len(incumbent) <= N_SKIPPED:
+        return None
+    recent = slice(max(N_SKIPPED, len(curve) - N_AVERAGED), None)
+    own = initial - float(np.mean(curve.losses[recent]))
+    level = float(np.mean(np.interp(curve.steps[recent], incumbent.steps, incumbent.losses)))
+    # What the incumbent won early and lost again is not held against a steadier run.
+    other = initial - max(level, float(np.mean(incumbent.losses[-N_AVERAGED:])))
+    ratio = PROGRESS_RATIO
+    error = noise_of(incumbent.losses[N_SKIPPED:]) * math.sqrt((1 + ratio**2) / N_AVERAGED)
+    if own + CUT_MARGIN * error >= ratio * other:
+        return None
+    return own / other if other > 0 else 0.0
+
+
+def is_tied(curve: Curve, best: Curve) -> bool:
+    """Tell whether a run ends as low as the best one, as far as noise lets one see.
+
+    The noise is that of the difference at equal steps: what both share, such as hard batches in
+    runs with one seed, cancels out.
+
+    Args:
+        curve: A finite curve.
+        best: The curve with the lowest end.
+
+    Returns:
+        Whether the ends differ by less than ``TIE_MARGIN`` deviations of that noise.
+    """
+    difference = np.asarray(curve.losses) - np.interp(curve.steps, best.steps, best.losses)
+    return bool(difference[-1] <= TIE_MARGIN * noise_of(difference[N_SKIPPED:].tolist()))
+
+
+def progress_of(curve: Curve, initial: float) -> float:
+    """Measure progress in standard errors of the curve's own noise.
+
+    Args:
+        curve: A finite curve.
+        initial: The loss before training.
+
+    Returns:
+        Initial loss minus the median of the last reports, so that one spike does not count, over
+        the standard error of that difference; positive where the loss came down.
+    """
+    recent = curve.losses[max(min(N_SKIPPED, len(curve) - 1), len(curve) - N_AVERAGED) :]
+    gained = initial - float(np.median(recent))
+    # The drop from the initial loss is the steepest part of most curves, and no noise.
+    later = list(curve.losses[1:])
+    noise = noise_of(later)
+    if gained > 0 and len(later) > N_SKIPPED:
+        # Nor is one spike from which the run has recovered.
+        later.remove(max(later))
+        noise = min(noise, noise_of(later))
+    error = noise * math.sqrt(1 + 1 / len(recent))
+    # What floating point cannot resolve is no progress.
+    error = max(error, 1e-9 * max(abs(initial), abs(gained)))
+    return gained / error if error > 0 else 0.0
+
+
+def is_flat(curve: Curve, initial: float) -> bool:
+    """Tell whether a finite curve shows no progress beyond its own noise."""
+    return progress_of(curve, initial) < SIGNIFICANCE
+
+
+def is_above(curve: Curve, initial: float) -> bool:
+    """Tell whether a finite curve stands above the initial loss, or climbs away from it.
+
+    A spike alone is neither: 10 % of healthy runs spike above three times the initial loss and
+    recover. Four reports that climb ever faster are a divergence whose own curvature would pass
+    for noise; of four points of pure noise one in a hundred does so.
+    """
+    # Of three or four reports the noise is hardly known: 1 + 2/n is about Student's correction.
+    correction = 1 + 2 / max(1, len(curve) - 3)
+    if progress_of(curve, initial) < -2 * SIGNIFICANCE * correction:
+        return True
+    rises = np.diff(curve.losses[-4:])
+    climbs = len(rises) == 3 and 0 < rises[0] < rises[1] < rises[2]
+    return bool(climbs) and curve.losses[-1] > initial
+
+
+def has_jumped(curve: Curve, initial: float) -> bool:
+    """Tell whether a flat curve left its level on the way: a collapse, not a slow start."""
+    jump = max(abs(loss - initial) for loss in curve.losses)
+    return jump > 5 * SIGNIFICANCE * noise_of(curve.losses)
+
+
+def is_leaving(curve: Curve, initial: float) -> bool:
+    """Tell whether the last report leaves a plateau downwards: too early to call it flat."""
+    error = math.sqrt(2) * noise_of(curve.losses[1:-1])
+    return initial - curve.losses[-1] > SIGNIFICANCE * error
+
+
+def starts_untrained(curve: Curve) -> bool:
+    """Tell whether the first report is surely the loss before training.
+
+    Step 0 is the loss of the untrained network where steps count batches and reports skip some.
+    With a report at every step it may as well follow a whole epoch.
+    """
+    return len(curve) > 1 and curve.steps[0] == 0 and curve.steps[1] > 1

@@ -1,0 +1,237 @@
+"""What a study's storage says: the observations that everything else is computed from."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from optuna.distributions import FloatDistribution
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from optuna_bisect import _attrs
+from optuna_bisect._checks import check_single_objective
+from optuna_bisect.names import find_rate_name
+from optuna_bisect.past import Past, View, recall_past
+from optuna_bisect.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from optuna_bisect.evidence import Evidence
+
+# Share of a running trial's time that may go into reading what the others found.
+MAX_READING_SHARE = 0.01
+# Seconds between two readings at least: what others found in less can wait.
+LEAST_READING_GAP = 0.1
+
+
+class Running(NamedTuple):
+    """A trial that has not finished and is believed to live.
+
+    Attributes:
+        number: Trial number.
+        role: Its role, None while it has none or where another sampler made it.
+        rate: Its rate, None while it has none.
+        is_local: Whether another thread of this process runs it.
+    """
+
+    number: int
+    role: str | None
+    rate: float | None
+    is_local: bool
+
+
+@dataclass(frozen=True)
+class History:
+    """Everything that a decision may depend on, read from storage in one pass.
+
+    Attributes:
+        view: How trials were read: the rate's name, the length of a probe, the directions.
+        past: What the finished trials say.
+        running: Live running trials by number.
+        distribution: Range of the rate in the latest trial that has it.
+        final_steps: Length of the full run, None if unknown.
+        max_probes: Number of probes after which the search ends in any case.
+        warm_start: Rate at which an earlier study says to start.
+    """
+
+    view: View
+    past: Past
+    running: tuple[Running, ...]
+    distribution: FloatDistribution | None
+    final_steps: int | None
+    max_probes: int | None
+    warm_start: float | None = None
+
+    @property
+    def param_name(self) -> str | None:
+        """Name of the rate, None while no trial has one."""
+        return self.view.param_name
+
+    @property
+    def probe_steps(self) -> int | None:
+        """Length of a probe, None if unknown."""
+        return self.view.probe_steps
+
+    @property
+    def report_sign(self) -> int:
+        """1 where reports are to be minimised, -1 where maximised."""
+        return self.view.report_sign
+
+    @property
+    def value_sign(self) -> int:
+        """1 where returned values are to be minimised, -1 where maximised."""
+        return self.view.value_sign
+
+    @property
+    def has_final(self) -> bool:
+        """Whether the study ends in a final trial: the two lengths are known to differ."""
+        steps = self.probe_steps
+        return steps is not None and self.final_steps is not None and steps < self.final_steps
+
+    def evidence(self, distribution: FloatDistribution | None = None) -> Evidence | None:
+        """Judge the probes on the grid of a range, by default the latest one."""
+        chosen = distribution or self.distribution
+        if chosen is None:
+            return None
+        return self.past.evidence(chosen.low, chosen.high, self.warm_start)
+
+
+def read_history(
+    study: Study, settings: Settings | None = None, *, exclude: int | None = None
+) -> History:
+    """Read a study.
+
+    Args:
+        study: The study, Hyperband's filtered one included: all trials are read.
+        settings: What the caller knows; what it leaves open is taken from the trials.
+        exclude: Number of a running trial to leave out: the one that is being decided on.
+
+    Returns:
+        The history.
+
+    Raises:
+        ValueError: If the study has more than one objective.
+    """
+    check_single_objective(study)
+    known = settings or Settings()
+    threads = _attrs.live_threads() if _attrs.in_optimize(study) else None
+    trials = [t for t in _attrs.all_trials(study) if t.number != exclude]
+    latest = _attrs.latest(trials)
+    name = known.param_name or latest.param or find_rate_name(t.distributions for t in trials)
+    view = View(
+        name,
+        known.probe_steps or latest.probe_steps,
+        *_signs(study, known.report_direction or latest.report_direction),
+    )
+    finished = [t for t in trials if t.state.is_finished()]
+    return History(
+        view=view,
+        past=recall_past(study, finished, view),
+        running=tuple(_read_running(trials, name, known.stale_after, threads)),
+        distribution=_latest_distribution(trials, name),
+        final_steps=known.final_steps or latest.final_steps,
+        max_probes=known.max_probes or latest.max_probes,
+        warm_start=known.warm_start,
+    )
+
+
+class _Reading(NamedTuple):
+    trial_id: int
+    history: History
+    taken_at: float
+    cost: float
+
+
+# Speed only: each thread's last reading for a running trial.
+_readings: dict[int, _Reading] = {}
+
+
+def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> History:
+    """Read a study for a running trial, but not at every report.
+
+    A reading of a database carries the reports of all running trials, so that one at each report
+    would take quadratic time. A reading is used until it has become cheap beside the time since.
+
+    Args:
+        study: The study.
+        trial: The running trial; it is left out.
+        settings: What the caller knows.
+
+    Returns:
+        The history, seconds old at worst where storage is slow.
+    """
+    now, last = time.monotonic(), _readings.get(threading.get_ident())
+    is_own = last is not None and last.trial_id == trial._trial_id
+    if last is not None and is_own:
+        gap = max(last.cost / MAX_READING_SHARE, LEAST_READING_GAP)
+        if now < last.taken_at + gap:
+            return last.history
+    history = read_history(study, settings, exclude=trial.number)
+    done = time.monotonic()
+    _readings[threading.get_ident()] = _Reading(trial._trial_id, history, done, done - now)
+    return history
+
+
+def _signs(study: Study, report_direction: str | None) -> tuple[int, int]:
+    """Return the factors that turn reports and values into something to minimise."""
+    value = -1 if study.direction == StudyDirection.MAXIMIZE else 1
+    if report_direction is None:
+        return value, value
+    return (-1 if report_direction == "maximize" else 1), value
+
+
+def _read_running(
+    trials: Sequence[FrozenTrial],
+    name: str | None,
+    stale_after: float | None,
+    threads: frozenset[int | None] | None,
+) -> Iterator[Running]:
+    for trial in trials:
+        if trial.state != TrialState.RUNNING:
+            continue
+        attrs = _attrs.read(trial)
+        if not _is_dead(trial, attrs, stale_after, threads):
+            yield _to_running(trial, attrs, name)
+
+
+def _is_dead(
+    trial: FrozenTrial,
+    attrs: _attrs.Attrs,
+    stale_after: float | None,
+    threads: frozenset[int | None] | None,
+) -> bool:
+    """Tell whether nobody works on a running trial any more, as far as can be known."""
+    if threads is not None and _attrs.is_abandoned(attrs.worker, threads):
+        return True
+    alive = _attrs.last_sign_of_life(trial)
+    if stale_after is None or alive is None:
+        return False
+    return _attrs.utc_now() - alive > datetime.timedelta(seconds=stale_after)
+
+
+def _latest_distribution(
+    trials: Sequence[FrozenTrial], name: str | None
+) -> FloatDistribution | None:
+    for trial in reversed(trials):
+        distribution = trial.distributions.get(name or "")
+        if isinstance(distribution, FloatDistribution):
+            return distribution
+    return None
+
+
+def _to_running(trial: FrozenTrial, attrs: _attrs.Attrs, name: str | None) -> Running:
+    rate = trial.params.get(name or "")
+    return Running(
+        trial.number,
+        attrs.role,
+        rate if isinstance(rate, float) else None,
+        _attrs.is_same_process(attrs.worker),
+    )

@@ -1,0 +1,47 @@
+"""Which parameter of a study is the learning rate."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from optuna.distributions import FloatDistribution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from optuna.distributions import BaseDistribution
+
+# lr, learning_rate, lr_init, optimizer.lr, eta, step_size
+_KNOWN_NAME = re.compile(
+    r"(^|[^a-z])(lr|learning[_\-. ]?rate|step[_\-. ]?size|eta)([^a-z]|$)", re.IGNORECASE
+)
+
+
+def is_known_name(name: str) -> bool:
+    """Tell whether training code calls its learning rate so."""
+    return _KNOWN_NAME.search(name) is not None
+
+
+def is_log_float(distribution: BaseDistribution) -> bool:
+    """Tell whether a parameter is a float on a log scale."""
+    return isinstance(distribution, FloatDistribution) and distribution.log
+
+
+def find_rate_name(spaces: Iterable[Mapping[str, BaseDistribution]]) -> str | None:
+    """Find the parameter that is the learning rate.
+
+    Args:
+        spaces: Distributions by parameter name, one mapping a trial, oldest first.
+
+    Returns:
+        The first log-scale float with a known name, else the first log-scale float, else None.
+    """
+    first = None
+    for space in spaces:
+        for name, distribution in space.items():
+            if is_log_float(distribution):
+                if is_known_name(name):
+                    return name
+                first = first or name
+    return first

@@ -1,0 +1,200 @@
+"""The pruners: they stop a run as soon as its loss curve gives a verdict, and record why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from optuna.pruners import BasePruner, PatientPruner
+
+from optuna_bisect import _attrs
+from optuna_bisect._checks import check_direction, check_not_negative
+from optuna_bisect.evidence import Probe, initial_loss
+from optuna_bisect.history import read_history, recent_history
+from optuna_bisect.names import find_rate_name
+from optuna_bisect.past import curve_of
+from optuna_bisect.settings import Settings
+from optuna_bisect.verdicts import classify, not_finite
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from optuna_bisect.curves import Curve
+    from optuna_bisect.history import History
+    from optuna_bisect.verdicts import Verdict, VerdictName
+
+# The sign of life is renewed when it is older than this share of stale_after.
+_ALIVE_SHARE = 0.25
+
+
+class VerdictPruner(BasePruner):
+    """Stops a run once its loss curve says whether its learning rate is too high or too low.
+
+    In a probe of ``BisectionSampler`` it also ends the run at ``probe_steps``. In the final trial
+    it stops nothing but divergence. On a trial of any other sampler it cuts runs that fall behind
+    the best complete trial, and records why.
+
+    Args:
+        n_warmup_steps: Reports before this step are never judged.
+        report_direction: ``"minimize"`` or ``"maximize"``: direction of the reported values. None:
+            the study's. Set it where the objective reports a loss and returns an accuracy.
+
+    Raises:
+        ValueError: On a negative ``n_warmup_steps`` or an unknown direction.
+
+    Example:
+        >>> import optuna
+        >>> study = optuna.create_study(pruner=VerdictPruner())
+    """
+
+    _cuts: ClassVar[tuple[VerdictName, ...]] = ("overshoot", "undershoot")
+
+    def __init__(self, *, n_warmup_steps: int = 0, report_direction: str | None = None) -> None:
+        check_not_negative("n_warmup_steps", n_warmup_steps)
+        check_direction(report_direction)
+        self._n_warmup_steps = n_warmup_steps
+        self._report_direction = report_direction
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Judge the reports so far.
+
+        Args:
+            study: The study.
+            trial: The running trial.
+
+        Returns:
+            Whether to stop; the verdict is recorded before that.
+        """
+        attrs = _attrs.read(trial)
+        if attrs.role == "surplus":
+            return True
+        if trial.last_step is None or trial.last_step < self._n_warmup_steps:
+            return False
+        _attrs.write(study, trial, report_direction=self._report_direction)
+        _note_alive(study, trial, attrs.stale_after)
+        if attrs.role == "final":
+            return _prune_final(study, trial, Settings(stale_after=attrs.stale_after))
+        return self._prune_probe(study, trial, attrs)
+
+    def _prune_probe(self, study: Study, trial: FrozenTrial, attrs: _attrs.Attrs) -> bool:
+        settings = Settings(report_direction=self._report_direction)
+        history = recent_history(study, trial, settings)
+        name = history.param_name or find_rate_name([trial.distributions])
+        rate = trial.params.get(name or "")
+        if not isinstance(rate, float):
+            return False
+        probe_steps = attrs.probe_steps if attrs.role == "probe" else None
+        curve = curve_of(trial, history.report_sign)
+        is_patient = attrs.question == "deepen"
+        verdict = judge_curve(history, curve, rate, probe_steps, is_patient=is_patient)
+        is_over = probe_steps is not None and curve.horizon >= probe_steps
+        if verdict is None or (not is_over and verdict.name not in self._cuts):
+            return False
+        _attrs.write_verdict(study, trial, verdict)
+        return True
+
+
+class OvershootPruner(VerdictPruner):
+    """Stops runs whose rate is too high, and leaves slow ones to run.
+
+    Arguments and the rest are those of ``VerdictPruner``.
+    """
+
+    _cuts = ("overshoot",)
+
+
+class UndershootPruner(VerdictPruner):
+    """Stops runs whose rate is too low, and leaves diverging ones to run.
+
+    Arguments and the rest are those of ``VerdictPruner``.
+    """
+
+    _cuts = ("undershoot",)
+
+
+def judge_curve(
+    history: History,
+    curve: Curve,
+    rate: float,
+    probe_steps: int | None,
+    *,
+    is_patient: bool = False,
+) -> Verdict | None:
+    """Judge a running curve against everything that finished before.
+
+    Args:
+        history: The study without the running trial.
+        curve: Its reports, lower is better.
+        rate: Its rate.
+        probe_steps: Where its probe ends, None if it has no such end.
+        is_patient: Whether a run that looks flat is left to run to its end.
+
+    Returns:
+        The verdict, None while there is none.
+    """
+    evidence = history.evidence()
+    probes = evidence.probes if evidence else ()
+    return classify(
+        curve,
+        rate,
+        initial=initial_loss([*probes, Probe(-1, rate, curve)]),
+        incumbent=evidence.reference if evidence else None,
+        probe_steps=probe_steps,
+        is_patient=is_patient,
+    )
+
+
+def _prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
+    """Stop divergence only, and a final trial that another one has forestalled."""
+    curve = curve_of(trial, 1)
+    if not curve.is_finite:
+        _attrs.write_verdict(study, trial, not_finite(curve))
+        return True
+    if len(curve) > 1:
+        return False
+    history = read_history(study, settings, exclude=trial.number)
+    older = [r.number for r in history.running if r.role == "final" and r.number < trial.number]
+    if not older:
+        return False
+    reason = f"final trial {older[0]} is running elsewhere"
+    _attrs.write(study, trial, role="surplus", reason=reason)
+    return True
+
+
+def _note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
+    """Renew the sign of life, at most four times per ``stale_after``."""
+    if stale_after is None:
+        return
+    now, last = _attrs.utc_now(), _attrs.last_sign_of_life(trial)
+    if last is None or (now - last).total_seconds() > stale_after * _ALIVE_SHARE:
+        _attrs.write(study, trial, alive=now.isoformat())
+
+
+class _ProbeEnd(BasePruner):
+    """Ends probes at their length where a patient pruner would let an improving one run on."""
+
+    def __init__(self, outer: PatientPruner, inner: VerdictPruner) -> None:
+        self._outer = outer
+        self._inner = inner
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Ask the patient pruner, except at the end of a probe."""
+        attrs = _attrs.read(trial)
+        is_probe = attrs.role == "probe" and attrs.probe_steps is not None
+        if is_probe and (trial.last_step or 0) + 1 >= (attrs.probe_steps or 0):
+            return self._inner.prune(study, trial)
+        return self._outer.prune(study, trial)
+
+
+def hold_probe_end(study: Study) -> None:
+    """Make probes end at ``probe_steps`` also under ``PatientPruner(VerdictPruner(), ...)``.
+
+    PatientPruner asks the pruner inside only once a run has stopped improving, so that a balanced
+    probe would run to its full length. It has no hook for that; the study's pruner is wrapped.
+
+    Args:
+        study: The study of the sampler that knows the lengths.
+    """
+    pruner = study.pruner
+    if isinstance(pruner, PatientPruner) and isinstance(pruner._wrapped_pruner, VerdictPruner):
+        study.pruner = _ProbeEnd(pruner, pruner._wrapped_pruner)

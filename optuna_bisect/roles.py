@@ -1,0 +1,90 @@
+"""Which role a new trial takes: the claim protocol as a pure decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from optuna_bisect.winner import judge, plan_final
+
+if TYPE_CHECKING:
+    from optuna_bisect._attrs import Role
+    from optuna_bisect.history import History
+
+# After this many final trials that an exception or another pruner ended, the study stops.
+MAX_FAILED_FINALS = 3
+
+
+class Decision(NamedTuple):
+    """The role of a trial.
+
+    Attributes:
+        role: The role, None while the trial has to wait for another one.
+        reason: One sentence for people, None for an ordinary probe.
+        is_warning: Whether the reason asks the user to do something.
+        wait_for: Number of the trial to wait for.
+    """
+
+    role: Role | None
+    reason: str | None = None
+    is_warning: bool = False
+    wait_for: int | None = None
+
+
+def decide(
+    history: History, number: int, *, is_fixed: bool, may_wait: bool, exponent: float
+) -> Decision:
+    """Decide on the role of a new trial.
+
+    Optuna has no compare-and-set, so the lowest trial number wins: a trial claims the final role
+    only when every live trial with a lower number has a role, and none of them is final.
+
+    Args:
+        history: What storage holds, without this trial.
+        number: This trial's number.
+        is_fixed: Whether the user chose its rate.
+        may_wait: Whether the trial may wait for a final trial in another thread of its process.
+        exponent: The horizon exponent.
+
+    Returns:
+        The decision.
+    """
+    if is_fixed or not history.has_final:
+        return Decision("probe")
+    done = next((f for f in history.past.finals if f.is_complete), None)
+    if done is not None:
+        return Decision("surplus", f"nothing left to do: final trial {done.number} is complete")
+    failed = [f.number for f in history.past.finals if f.has_failed]
+    if len(failed) >= MAX_FAILED_FINALS:
+        return Decision(
+            "surplus",
+            f"final trials {failed} were ended by exceptions or by another pruner: stopping",
+            is_warning=True,
+        )
+    for other in history.running:
+        if other.role == "final":
+            if may_wait and other.is_local:
+                return Decision(None, wait_for=other.number)
+            return Decision("surplus", f"final trial {other.number} is running elsewhere")
+    if not judge(history).is_over:
+        return Decision("probe")
+    return _decide_over(history, number, exponent)
+
+
+def _decide_over(history: History, number: int, exponent: float) -> Decision:
+    if judge(history).winner is None:
+        return Decision(
+            "surplus",
+            "no winner: no probe ended with a finite loss; lower the range of the rate, "
+            "or look for the reason in the objective",
+            is_warning=True,
+        )
+    if plan_final(history, exponent) is None:
+        return Decision(
+            "surplus",
+            "every final trial diverged, down to the low end of the range; lower the range",
+            is_warning=True,
+        )
+    undecided = [r.number for r in history.running if r.role is None and r.number < number]
+    if undecided:
+        return Decision(None, wait_for=undecided[0])
+    return Decision("final")

@@ -1,0 +1,256 @@
+"""The sampler: a thin shell around the search, the roles and the winner."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from optuna import TrialPruned, logging
+from optuna.distributions import FloatDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import TrialState
+
+from optuna_bisect import _attrs
+from optuna_bisect._checks import check_single_objective, check_steps
+from optuna_bisect.claims import take_role
+from optuna_bisect.history import read_history
+from optuna_bisect.names import find_rate_name
+from optuna_bisect.params import fit_into, param_of
+from optuna_bisect.pruners import hold_probe_end
+from optuna_bisect.records import record_end
+from optuna_bisect.search import choose
+from optuna_bisect.settings import Settings
+from optuna_bisect.winner import plan_warm_start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+_logger = logging.get_logger(__name__)
+
+# Share of the full run that a probe gets where only the full length is given.
+DEFAULT_PROBE_SHARE = 1 / 50
+
+
+class BisectionSampler(BaseSampler):
+    """Finds the learning rate by bisection in log space, then runs one final trial with it.
+
+    The range of the rate is the user's distribution, which is never left. Other parameters go to
+    ``independent_sampler``. The sampler keeps settings only: every decision is computed from the
+    study's storage, so that any worker, new or restarted, makes the same one.
+
+    Args:
+        param_name: Name of the rate. None: a log-scale float with a known name (``lr``,
+            ``learning_rate``, ...) as soon as any trial has one, else the first log-scale float.
+        probe_steps: Length of a probe in the steps that the objective reports. None:
+            ``final_steps // 50``.
+        final_steps: Length of the full run in steps. With a known probe length that differs, the
+            study ends with one final trial of that length; None: there is no final trial.
+        horizon_exponent: Power of the horizon correction, in [0, 1].
+        max_probes: Number of probes after which the final trial is started in any case.
+        independent_sampler: Sampler of all other parameters; random by default.
+        stale_after: Seconds without a sign of life after which a running trial counts as dead.
+            Must exceed the longest gap between reports. None: never.
+        seed: Seed of the other parameters and of ``trial_plan(trial).seed``. None: derived from
+            the study's name, the same for all workers.
+        report_direction: ``"minimize"`` or ``"maximize"`` where reports have another direction
+            than the returned value, and the pruner does not say so already.
+
+        warm_start: Rate of the first probe, where an earlier search gives one: the search then
+            begins with its neighbours. None: the middle of the range. See ``from_study``.
+
+    Raises:
+        ValueError: On settings outside their range; from the first trial on where the study has
+            more than one objective or the named parameter is no float.
+
+    Example:
+        >>> import optuna
+        >>> study = optuna.create_study(sampler=BisectionSampler())
+        >>> study.optimize(lambda t: abs(t.suggest_float("lr", 1e-6, 1, log=True) - 1e-2), 20)
+    """
+
+    def __init__(
+        self,
+        param_name: str | None = None,
+        *,
+        probe_steps: int | None = None,
+        final_steps: int | None = None,
+        horizon_exponent: float = 0.32,
+        max_probes: int = 12,
+        independent_sampler: BaseSampler | None = None,
+        stale_after: float | None = None,
+        seed: int | None = None,
+        report_direction: str | None = None,
+        warm_start: float | None = None,
+    ) -> None:
+        check_steps(probe_steps, final_steps)
+        if probe_steps is None and final_steps is not None:
+            probe_steps = max(1, round(final_steps * DEFAULT_PROBE_SHARE))
+        self._settings = Settings(
+            param_name=param_name,
+            probe_steps=probe_steps,
+            final_steps=final_steps,
+            horizon_exponent=horizon_exponent,
+            max_probes=max_probes,
+            stale_after=stale_after,
+            seed=seed,
+            report_direction=report_direction,
+            warm_start=warm_start,
+        )
+        self._independent_sampler = independent_sampler or RandomSampler(seed=seed)
+
+    @classmethod
+    def from_study(cls, previous: Study, **settings: Any) -> BisectionSampler:
+        """Start from what an earlier study of a similar task found.
+
+        Args:
+            previous: A study with a winner.
+            settings: Arguments of the constructor.
+
+        Returns:
+            A sampler whose first probe runs at the earlier winner's rate, corrected where the
+            new probes have another length.
+
+        Raises:
+            ValueError: If the earlier study has no winner.
+        """
+        sampler = cls(**settings)
+        known = sampler._settings
+        start = plan_warm_start(previous, known.probe_steps, known.horizon_exponent)
+        sampler._settings = replace(known, warm_start=start)
+        return sampler
+
+    def reseed_rng(self) -> None:
+        """Reseed the sampler of the other parameters; the search itself is deterministic."""
+        self._independent_sampler.reseed_rng()
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return no space: every parameter is sampled on its own."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return no parameters."""
+        check_single_objective(study)
+        return {}
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Give the trial its role and write its plan."""
+        try:
+            check_single_objective(study)
+        except ValueError:
+            # Raising alone would leave the trial RUNNING for ever.
+            _attrs.fail(study, trial)
+            raise
+        self._independent_sampler.before_trial(study, trial)
+        hold_probe_end(study)
+        decision = take_role(study, trial, self._settings)
+        if decision.role == "surplus":
+            log = _logger.warning if decision.is_warning else _logger.info
+            log(f"Trial {trial.number} is surplus: {decision.reason}.")
+            _stop(study)
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Choose the rate by the trial's role, and let the other sampler choose the rest."""
+        check_single_objective(study)
+        attrs = _attrs.read(trial)
+        if attrs.role == "surplus" and _attrs.in_optimize(study):
+            raise TrialPruned(attrs.reason)
+        rate_range = self._rate_range(study, trial, param_name, param_distribution)
+        if rate_range is not None:
+            if attrs.lr is not None:
+                return fit_into(attrs.lr, rate_range)
+            return self._sample_rate(study, trial, param_name, rate_range)
+        if attrs.winner is not None:
+            value = param_of(study, attrs.winner, param_name, param_distribution)
+            if value is not None:
+                return value
+        return self._independent_sampler.sample_independent(
+            study, trial, param_name, param_distribution
+        )
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Record what nobody recorded yet, and stop the study when it is done."""
+        self._independent_sampler.after_trial(study, trial, state, values)
+        value = values[0] if values else None
+        record_end(study, trial, self._settings, state, value)
+        role = _attrs.read(trial).role
+        is_finite = value is not None and math.isfinite(value)
+        if role == "surplus" or (role == "final" and state == TrialState.COMPLETE and is_finite):
+            _stop(study)
+        if role != "surplus" and state in (TrialState.COMPLETE, TrialState.PRUNED):
+            self._check_param_name(study, trial)
+
+    def _rate_range(
+        self, study: Study, trial: FrozenTrial, param_name: str, distribution: BaseDistribution
+    ) -> FloatDistribution | None:
+        """Return the distribution if this parameter is the learning rate, else None."""
+        chosen = self._settings.param_name
+        if chosen is not None and param_name == chosen:
+            if isinstance(distribution, FloatDistribution):
+                return distribution
+            raise ValueError(
+                f"param_name={chosen!r} must name a float parameter but got {distribution}."
+            )
+        if chosen is not None or not isinstance(distribution, FloatDistribution):
+            return None
+        if not distribution.log:
+            return None
+        trials = _attrs.all_trials(study)
+        others = (t.distributions for t in trials if t.number != trial.number)
+        own = {**trial.distributions, param_name: distribution}
+        return distribution if find_rate_name(chain(others, [own])) == param_name else None
+
+    def _sample_rate(
+        self, study: Study, trial: FrozenTrial, param_name: str, distribution: FloatDistribution
+    ) -> float:
+        history = read_history(study, self._settings, exclude=trial.number)
+        evidence = history.past.evidence(distribution.low, distribution.high, history.warm_start)
+        probes = [r for r in history.running if r.role == "probe"]
+        pending = [r.rate for r in probes if r.rate is not None]
+        # Probes with a lower number that have no rate yet will take the questions before this one.
+        ahead = sum(r.rate is None and r.number < trial.number for r in probes)
+        proposal = choose(evidence, pending, ahead=ahead, endless=not history.has_final)
+        low, high = evidence.bracket
+        _attrs.write(
+            study, trial, low=low, high=high, question=proposal.question, param=param_name
+        )
+        return fit_into(proposal.rate, distribution)
+
+    def _check_param_name(self, study: Study, trial: FrozenTrial) -> None:
+        """Raise where the named parameter is unknown to every trial."""
+        name = self._settings.param_name
+        if name is None or name in trial.params:
+            return
+        if not any(name in t.params for t in _attrs.all_trials(study)):
+            raise ValueError(
+                f"param_name must name a parameter of the objective but got {name!r}; trial "
+                f"{trial.number} suggested {sorted(trial.params)}."
+            )
+
+
+def _stop(study: Study) -> None:
+    """Stop the study; under ask-and-tell there is nothing to stop."""
+    with contextlib.suppress(RuntimeError):
+        study.stop()

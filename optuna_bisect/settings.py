@@ -1,0 +1,45 @@
+"""The settings of a search, checked once."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from optuna_bisect._checks import check_direction, check_positive, check_share, check_steps
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a user chose; see ``BisectionSampler`` for the meaning of each field.
+
+    Raises:
+        ValueError: On a setting outside its range.
+    """
+
+    param_name: str | None = None
+    probe_steps: int | None = None
+    final_steps: int | None = None
+    horizon_exponent: float = 0.32
+    max_probes: int | None = None
+    stale_after: float | None = None
+    seed: int | None = None
+    report_direction: str | None = None
+    warm_start: float | None = None
+
+    def __post_init__(self) -> None:
+        """Reject settings outside their range, saying what came."""
+        check_steps(self.probe_steps, self.final_steps)
+        check_share("horizon_exponent", self.horizon_exponent)
+        if self.max_probes is not None:
+            check_positive("max_probes", self.max_probes, whole=True)
+        if self.stale_after is not None:
+            check_positive("stale_after", self.stale_after)
+        check_direction(self.report_direction)
+        if self.warm_start is not None:
+            check_positive("warm_start", self.warm_start)
+
+    def study_seed(self, study_name: str) -> int:
+        """Return the seed that all probes of a study share, the same for every worker."""
+        if self.seed is not None:
+            return self.seed
+        return zlib.crc32(study_name.encode()) % 2**31

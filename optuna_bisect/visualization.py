@@ -1,0 +1,65 @@
+"""Figures of a study: how the bracket closed, and the loss curves behind the verdicts.
+
+The drawing is in `bracket_figure` and `curves_figure`; they are imported when they are needed,
+so that plotly stays optional.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from optuna.study import Study
+
+
+def plot_bracket(study: Study) -> go.Figure:
+    """Plot how the bracket closed around the winner, trial by trial.
+
+    Each bar is the bracket that a trial was proposed from, and the mark is the rate that it
+    tried, by verdict; triangles point to where the better rates are. The ring is the winner; the
+    star is the final trial, in the limits of Phase 2.
+
+    Args:
+        study: A study, finished or not, of any sampler.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ImportError: If plotly is missing.
+    """
+    _check_plotly()
+    from optuna_bisect.bracket_figure import draw_bracket, get_bracket_info  # noqa: PLC0415
+
+    return draw_bracket(get_bracket_info(study))
+
+
+def plot_curves(study: Study) -> go.Figure:
+    """Plot what every trial reported, coloured by verdict.
+
+    A curve that diverged ends in a cross at the edge of the picture; its hover text says where
+    to.
+
+    Args:
+        study: A study, finished or not, of any sampler.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ImportError: If plotly is missing.
+    """
+    _check_plotly()
+    from optuna_bisect.curves_figure import draw_curves, get_curves_info  # noqa: PLC0415
+
+    return draw_curves(get_curves_info(study))
+
+
+def _check_plotly() -> None:
+    try:
+        import plotly  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise ImportError(
+            "optuna_bisect.visualization needs plotly: pip install 'optuna_bisect[plot]'."
+        ) from error

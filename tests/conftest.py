@@ -1,0 +1,48 @@
+"""Quiet logs, and storages that other processes can open."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108 (a name of our own is made inside)
+
+
+@pytest.fixture(autouse=True)
+def quiet_optuna() -> Iterator[None]:
+    """Keep Optuna from printing a line per trial."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Iterator[Path]:
+    """A folder for storages: in memory where possible, as SQLite waits for the disk."""
+    if not MEMORY_DISK.is_dir():
+        yield tmp_path
+        return
+    path = Path(tempfile.mkdtemp(prefix="optuna_bisect-", dir=MEMORY_DISK))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "journal"])
+def url(request, folder) -> str:
+    """A storage for ``worker.open_storage``, of both kinds."""
+    return f"sqlite:///{folder}/s.db" if request.param == "sqlite" else f"journal:{folder}/s"
+
+
+@pytest.fixture
+def journal(folder) -> str:
+    """The storage that has no heartbeat: killed trials stay RUNNING for ever."""
+    return f"journal:{folder}/s"

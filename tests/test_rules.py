@@ -1,0 +1,334 @@
+"""The engine of Phase 2: pure, so every test here feeds numbers and reads a rate."""
+
+from __future__ import annotations
+
+import ast
+import math
+import random
+import sys
+from dataclasses import FrozenInstanceError, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import optuna_bisect.rules
+from optuna_bisect.rules import Losses, Settings, State, advance, is_healthy, rate
+from optuna_bisect.schedule import Schedule
+from optuna_bisect.signals import critical, elasticity, noise, slope, trend, zigzag
+
+SCHEDULE = Schedule(start_lr=0.1, probe_steps=160, final_steps=2000, low=0.01, high=1.0)
+OPEN = Schedule(start_lr=0.1, probe_steps=160, low=0.001, high=1.0)
+
+
+def drive(levels, vals=None, schedule=SCHEDULE, options=None, first=None):
+    """Feed one level per interval of 10 steps; return the state and all (step, rate, events)."""
+    state, log = State(), []
+    for i, level in enumerate(levels):
+        val = None if vals is None else vals[i]
+        losses = Losses(step=10 * (i + 1), train=level, val=val, first=first)
+        state = advance(schedule, options or Settings(), state, losses)
+        log.append((state.step, rate(schedule, state, state.step), state.events))
+    return state, log
+
+
+def signals(log):
+    return [event.signal for _, _, events in log for event in events]
+
+
+def noisy(function, n, sd=0.01, seed=0):
+    generator = random.Random(seed)
+    return [function(i) + generator.gauss(0, sd) for i in range(n)]
+
+
+def learns(i):
+    return 2.3 * math.exp(-i / 4) + 0.2
+
+
+def test_the_backbone_is_the_horizon_law_and_the_anneal_ends_at_zero():
+    assert SCHEDULE.rate(0) == SCHEDULE.rate(160) == 0.1
+    assert SCHEDULE.rate(320) == pytest.approx(0.1 * 0.5**0.32)
+    assert SCHEDULE.rate(1500) == pytest.approx(0.1 * (160 / 1500) ** 0.32)
+    assert SCHEDULE.rate(1750) == pytest.approx(0.1 * (160 / 1750) ** 0.32 / 2)
+    assert SCHEDULE.rate(2000) == SCHEDULE.rate(3000) == 0.0
+
+
+def test_the_inverse_decay_ends_where_the_law_ends():
+    law = replace(SCHEDULE, anneal_fraction=0, low=None)
+    inverse = replace(law, decay="inverse")
+    assert inverse.rate(2000) == pytest.approx(law.rate(2000))
+    assert inverse.rate(500) > law.rate(500)
+    assert replace(law, decay="none").rate(1999) == 0.1
+
+
+def test_without_final_steps_there_is_no_anneal():
+    assert OPEN.anneal_start == math.inf
+    assert OPEN.rate(10**6) == pytest.approx(0.1 * (160 / 10**6) ** 0.32)
+
+
+def test_min_lr_ends_the_anneal_but_never_raises_the_rate():
+    assert replace(SCHEDULE, min_lr=1e-3).rate(2000) == 1e-3
+    assert replace(SCHEDULE, min_lr=5.0).rate(2000) < 0.1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"start_lr": 0.0},
+        {"start_lr": math.nan},
+        {"probe_steps": 0},
+        {"final_steps": 0},
+        {"probe_steps": 3000},
+        {"horizon_exponent": 1.1},
+        {"anneal_fraction": -0.1},
+        {"decay": "cosine"},
+        {"min_lr": -1.0},
+        {"start_lr": 2.0},
+        {"start_lr": 1e-3},
+    ],
+)
+def test_a_schedule_rejects_values_outside_their_range(wrong):
+    with pytest.raises(ValueError, match="but got"):
+        replace(SCHEDULE, **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"factor": 1.0},
+        {"factor": 0.0},
+        {"growth_factor": 1.6},
+        {"growth_factor": 1.0},
+        {"window": 3},
+        {"significance": 0.5},
+        {"threshold": 0.0},
+        {"patience": 0},
+        {"cooldown": -1},
+        {"max_moves": 0},
+    ],
+)
+def test_settings_reject_values_outside_their_range(wrong):
+    with pytest.raises(ValueError, match="but got"):
+        Settings(**wrong)
+
+
+def test_state_and_settings_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        State().gain = 2.0
+    with pytest.raises(FrozenInstanceError):
+        Settings().factor = 0.1
+
+
+def test_the_engine_imports_only_numpy_the_standard_library_and_its_own_layer():
+    own = {"schedule", "signals", "symptoms"}
+    package = Path(optuna_bisect.rules.__file__).parent
+    for name in (*own, "rules"):
+        for node in ast.walk(ast.parse((package / f"{name}.py").read_text())):
+            if isinstance(node, ast.ImportFrom):
+                root, _, rest = (node.module or "").partition(".")
+                inside = root == "optuna_bisect" and rest in own
+                assert inside or root == "numpy" or root in sys.stdlib_module_names
+
+
+def test_a_balanced_run_is_left_alone():
+    for seed in range(10):
+        _, log = drive(noisy(learns, 140, seed=seed), first=2.5)
+        assert set(signals(log)) <= {"overshoot"}, "a plateau may lower the rate, nothing else"
+        assert not signals(log[:48])
+
+
+def test_pure_noise_and_spikes_do_not_trigger_an_early_move():
+    levels = noisy(learns, 45)
+    levels[20], levels[33] = 9.0, 30.0
+    _, log = drive(levels, first=2.5)
+    assert signals(log) == []
+
+
+def test_a_rising_loss_halves_the_rate_inside_the_window():
+    levels = [learns(i) for i in range(20)] + [0.25 + 0.05 * i for i in range(9)]
+    state, log = drive(levels, first=2.5)
+    assert signals(log) == ["overshoot"]
+    assert state.gain == 0.5
+    assert "rose" in next(e.reason for x in log for e in x[2])
+
+
+def test_a_rising_validation_loss_over_a_falling_training_loss_halves_the_rate():
+    n = 30
+    levels = [2.3 - 0.02 * i if i > 10 else 2.3 - 0.04 * i for i in range(n)]
+    vals = [2.3 + (0.02 * (i - 10) if i > 10 else -0.02 * i) for i in range(n)]
+    options = Settings(threshold=9.0)
+    _, log = drive(levels, vals, options=options)
+    assert "overshoot" in signals(log)
+    assert "alidation" in next(e.reason for x in log for e in x[2])
+
+
+def test_a_zigzag_around_a_flat_level_halves_the_rate():
+    levels = [learns(i) for i in range(16)] + [0.5 + 0.2 * (-1) ** i for i in range(20)]
+    _, log = drive(levels, first=2.5)
+    assert "overshoot" in signals(log)
+
+
+def test_a_zigzag_on_a_descending_trend_is_normal():
+    levels = [2.3 - 0.5 * math.log1p(i) + 0.02 * (-1) ** i for i in range(40)]
+    _, log = drive(levels, options=Settings(threshold=9.0))
+    assert signals(log) == []
+
+
+def test_a_straight_descent_raises_the_rate_by_at_most_half_per_move():
+    state, log = drive([2.3 - 0.005 * i for i in range(60)])
+    assert set(signals(log)) == {"undershoot"}
+    rates = [x[1] for x in log]
+    assert max(b / a for a, b in pairwise(rates)) <= 1.5
+    assert state.gain > 2
+
+
+def test_a_loss_that_never_moves_raises_the_rate():
+    _, log = drive(noisy(lambda i: 2.3, 40, seed=1))
+    assert "undershoot" in signals(log)
+
+
+def test_a_first_loss_that_is_low_by_chance_is_corrected_and_is_no_collapse():
+    _, log = drive(noisy(lambda i: 2.3, 120, sd=0.1, seed=4), first=2.05)
+    assert signals(log)[0] == "undershoot"
+    assert "collapse" not in signals(log)
+
+
+def test_a_loss_above_the_baseline_raises_the_rate_only_where_one_is_given():
+    levels = noisy(lambda i: 0.2 + 2 * math.exp(-i), 40, seed=3)
+    assert signals(drive(levels, first=2.3)[1]) == []
+    _, log = drive(levels, first=2.3, options=Settings(baseline=0.1))
+    assert "undershoot" in signals(log)
+
+
+def test_nothing_is_undershoot_before_the_probe_horizon():
+    schedule = replace(SCHEDULE, probe_steps=600)
+    _, log = drive([2.3 - 0.005 * i for i in range(59)], schedule=schedule)
+    assert signals(log) == []
+
+
+def test_moves_are_spaced_by_the_cooldown():
+    _, log = drive([2.3 - 0.005 * i for i in range(60)], options=Settings(cooldown=5))
+    steps = [step for step, _, events in log if events]
+    assert min(b - a for a, b in pairwise(steps)) >= 60
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_is_a_collapse_at_once(wrong):
+    state, log = drive([*[learns(i) for i in range(10)], wrong])
+    assert signals(log) == ["collapse"]
+    assert state.gain == 0.5
+    assert state.n_collapses == 1
+
+
+def test_a_return_to_the_initial_level_is_a_collapse_and_caps_later_growth():
+    levels = [learns(i) for i in range(20)] + [2.3] * 4
+    state, log = drive(levels, first=2.3)
+    assert signals(log) == ["collapse"]
+    assert state.ceiling == pytest.approx(log[-1][1])
+
+
+def test_an_explosion_that_stays_up_is_a_collapse_and_one_that_recovers_is_not():
+    stays = [2.3, 40.0, 2.31, 2.30, 2.31, 2.30, 2.31]
+    assert "collapse" in signals(drive(stays, first=2.3)[1])
+    recovers = [2.3, 9.0, 5.0, 3.0, 2.0, 1.5, 1.0, 0.8, 0.7, 0.65, 0.6]
+    assert "collapse" not in signals(drive(recovers, first=2.3)[1])
+
+
+def test_weights_are_healthy_only_after_learning():
+    assert is_healthy(drive([learns(i) for i in range(20)])[0])
+    assert not is_healthy(drive([2.3] * 20)[0])
+    assert not is_healthy(drive([learns(i) for i in range(20)] + [2.0])[0])
+
+
+def test_too_many_moves_end_the_feedback_and_the_rate_halves_when_the_run_is_twice_as_old():
+    schedule = replace(OPEN, low=1e-9, high=1e9, horizon_exponent=0.0)
+    levels = [2.3 - 0.001 * i for i in range(200)]
+    state, log = drive(levels, schedule=schedule, options=Settings(max_moves=5))
+    assert signals(log).count("undershoot") == 5
+    assert signals(log)[-1] == "pause"
+    begin = state.decay_step
+    assert rate(schedule, state, 2 * begin) == pytest.approx(rate(schedule, state, begin) / 2)
+
+
+def test_the_feedback_switch_leaves_the_open_loop_schedule():
+    _, log = drive([2.3 - 0.005 * i for i in range(140)], options=Settings(feedback=False))
+    assert [r for _, r, _ in log] == [SCHEDULE.rate(s) for s, _, _ in log]
+
+
+def test_a_validation_plateau_finishes_the_run_and_a_descent_does_not():
+    falls = [1.0 / (1 + i) for i in range(60)]
+    levels = [learns(i) for i in range(60)]
+    assert drive(levels, [0.5] * 60, schedule=OPEN)[0].finished
+    assert not drive(levels, falls, schedule=OPEN)[0].finished
+    assert not drive(levels[:30], [0.5] * 30)[0].finished, "an anneal is still to come"
+    assert drive(levels, [0.5] * 60)[0].finished
+
+
+def test_a_steady_descent_after_a_spike_is_no_plateau():
+    vals = [0.3] * 10 + [5.0 - 0.05 * i for i in range(50)]
+    assert not drive([learns(i) for i in range(60)], vals, schedule=OPEN)[0].finished
+
+
+def test_the_full_length_finishes_the_run_and_the_anneal_is_noted():
+    state, log = drive([learns(i) for i in range(200)], options=Settings(feedback=False))
+    assert signals(log) == ["anneal", "finished"]
+    assert state.finished
+
+
+LEVELS = st.lists(st.floats(0.01, 10), min_size=1, max_size=160)
+
+
+@given(levels=LEVELS, gain=st.floats(0.01, 1))
+@settings(max_examples=60, deadline=None)
+def test_the_rate_never_leaves_the_bracket_before_the_anneal(levels, gain):
+    options = Settings(significance=0.3, patience=1, cooldown=0, threshold=0.01, max_moves=99)
+    schedule = replace(SCHEDULE, low=0.1 * gain)
+    floor = schedule.low * schedule.law(2000)
+    _, log = drive(levels, schedule=schedule, options=options)
+    assert all(floor <= r <= 1.0 for step, r, _ in log if step <= schedule.anneal_start)
+
+
+@given(
+    levels=st.lists(st.integers(1, 1000), min_size=1, max_size=120),
+    scale=st.sampled_from([2.0**-9, 0.5, 4.0, 1024.0]),
+    shift=st.integers(-(2**20), 2**20),
+)
+@settings(max_examples=60, deadline=None)
+def test_losses_times_a_number_or_plus_a_number_give_the_same_moves(levels, scale, shift):
+    """Numbers that floats hold exactly, so that the law holds bit for bit."""
+    options = Settings(significance=0.3, patience=1, cooldown=0, threshold=0.1)
+    plain = drive([float(x) for x in levels], options=options)[1]
+    assert drive([scale * (x + shift) for x in levels], options=options)[1] == plain
+
+
+@given(levels=LEVELS, data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_advance_is_a_function_of_its_arguments(levels, data):
+    cut = data.draw(st.integers(0, len(levels)))
+    half, _ = drive(levels[:cut])
+    for i, level in enumerate(levels[cut:], cut):
+        half = advance(SCHEDULE, Settings(), half, Losses(step=10 * (i + 1), train=level))
+    assert half == drive(levels)[0]
+
+
+@given(st.lists(st.floats(-9, 9), min_size=2, max_size=12, unique=True))
+def test_the_trend_agrees_with_counting_pairs(levels):
+    n = len(levels)
+    score = sum((b > a) - (b < a) for i, a in enumerate(levels) for b in levels[i + 1 :])
+    spread = math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
+    expected = math.copysign(max(abs(score) - 1, 0), score) / spread
+    assert trend(levels) == pytest.approx(expected)
+    assert trend(levels[::-1]) == pytest.approx(-expected)
+
+
+def test_signals_have_their_textbook_values():
+    assert slope([0.0, 1.0, 2.0, 50.0, 4.0]) == 1.0
+    assert noise([0.0, 1.0, 2.0, 3.0]) == 0.0
+    assert noise([1.0]) == trend([1.0]) == zigzag([1.0]) == 0.0
+    assert zigzag([0.0, 1.0] * 8) > critical(0.005) > 0 > zigzag(list(range(16)))
+    assert elasticity([1.0 - 0.01 * i for i in range(21, 31)], 1.0, 31) == pytest.approx(
+        1, abs=0.05
+    )
+    assert elasticity([2.0] * 5, 1.0, 9) == 0.0

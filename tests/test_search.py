@@ -1,0 +1,177 @@
+"""The search finds the optimum of curves with a known one, whatever the order of the trials."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optuna_bisect.curves import Curve
+from optuna_bisect.evidence import Probe, gather, initial_loss
+from optuna_bisect.grid import SPACING, Grid
+from optuna_bisect.search import choose, propose
+from optuna_bisect.verdicts import classify
+
+GRID = Grid(1e-6, 1.0)
+STEPS = tuple(range(0, 121, 10))
+
+
+def synthetic(rate: float, best: float, edge: float = 1.6) -> Curve:
+    """A run whose speed falls off on both sides of its best rate, and which diverges above."""
+    offset = math.log10(rate / best)
+    if offset > edge:
+        return Curve((0, 10), (2.3, math.nan))
+    speed = 0.3 * 10 ** (-abs(offset))
+    return Curve(STEPS, tuple(1 + 1.3 * math.exp(-speed * i) for i in range(len(STEPS))))
+
+
+def run(number: int, rate: float, best: float, known: list[Probe], question: str) -> Probe:
+    """Run a probe as the pruner would: report by report, cut as soon as there is a verdict."""
+    evidence, whole = gather(known, GRID), synthetic(rate, best)
+    for step in whole.steps:
+        part = whole.until(step)
+        initial = initial_loss([*known, Probe(-1, rate, part)])
+        if classify(part, rate, initial=initial, incumbent=evidence.reference, probe_steps=120):
+            break
+    return Probe(number, rate, part, is_full=part.horizon >= 120, question=question)
+
+
+def search(best: float) -> list[Probe]:
+    probes: list[Probe] = []
+    while (proposal := propose(gather(probes, GRID))) is not None:
+        assert len(probes) < 30
+        probes.append(run(len(probes), proposal.rate, best, probes, proposal.question))
+    return probes
+
+
+@settings(deadline=None)
+@given(st.floats(-5.5, -0.5))
+def test_the_search_converges_next_to_the_optimum(exponent: float) -> None:
+    best = 10**exponent
+    probes = search(best)
+    evidence = gather(probes, GRID)
+    assert evidence.incumbent is not None
+    assert abs(math.log(evidence.incumbent.rate / best)) <= math.log(SPACING) / 2 + 1e-9
+    assert len(probes) <= 12
+
+
+@settings(deadline=None)
+@given(st.floats(-5.5, -0.5), st.integers(0, 12))
+def test_the_optimum_never_leaves_the_bracket(exponent: float, n: int) -> None:
+    probes = search(10**exponent)[:n]
+    low, high = gather(probes, GRID).bracket
+    assert low <= 10**exponent <= high
+
+
+@settings(deadline=None)
+@given(st.floats(-5.5, -0.5), st.randoms())
+def test_the_order_of_the_trials_does_not_matter(exponent: float, random: object) -> None:
+    probes = search(10**exponent)
+    shuffled = probes.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis types it as object
+    assert gather(shuffled, GRID) == gather(probes, GRID)
+    for n in range(len(probes)):
+        part = probes[:n]
+        assert propose(gather(part[::-1], GRID)) == propose(gather(part, GRID))
+
+
+def test_the_first_probe_is_the_middle_of_the_range() -> None:
+    proposal = propose(gather([], GRID))
+    assert proposal is not None
+    assert proposal.rate == pytest.approx(1e-3)
+    assert proposal.question == "start"
+
+
+def test_flat_gives_no_direction_and_the_scan_goes_up_first_and_down_later() -> None:
+    flat = Curve((0, 10, 20, 30), (2.3, 2.301, 2.299, 2.3))
+    probes = [Probe(0, 1e-3, flat, is_full=False)]
+    proposal = propose(gather(probes, GRID))
+    assert proposal is not None
+    assert proposal.rate > 1e-3
+    probes.append(Probe(1, GRID.rate_at(1), Curve((0, 10), (2.3, math.inf)), is_full=False))
+    proposal = propose(gather(probes, GRID))
+    assert proposal is not None
+    assert proposal.rate < 1e-3
+
+
+def test_a_neighbour_cut_by_an_older_incumbent_is_run_once_more() -> None:
+    probes = search(1e-3)
+    incumbent = gather(probes, GRID).incumbent
+    assert incumbent is not None
+    beside = GRID.rate_at(GRID.nearest(incumbent.rate) + 1)
+    good = incumbent.curve.until(30)
+    cut = [p for p in probes if GRID.nearest(p.rate) != GRID.nearest(beside)]
+    cut.append(Probe(90, beside, good, is_full=False))
+    proposal = propose(gather(cut, GRID))
+    assert proposal is not None
+    assert (proposal.rate, proposal.question) == (pytest.approx(beside), "recheck")
+    cut.append(Probe(91, beside, good, is_full=False))
+    assert propose(gather(cut, GRID)) is None
+
+
+def test_a_full_probe_above_a_rate_that_blew_up_is_no_incumbent() -> None:
+    lucky = Curve(STEPS, tuple(2.3 * 0.5**i for i in range(len(STEPS))))
+    probes = [
+        Probe(0, 1e-3, synthetic(1e-3, 1e-3)),
+        Probe(1, 1e-2, Curve((0, 10), (2.3, math.nan)), is_full=False),
+        Probe(2, 1e-1, lucky),
+    ]
+    incumbent = gather(probes, GRID).incumbent
+    assert incumbent is not None
+    assert incumbent.number == 0
+
+
+def test_a_broken_probe_without_evidence_is_repeated_once_then_given_up() -> None:
+    first = Probe(0, 1e-3, is_full=False, is_broken=True)
+    again = propose(gather([first], GRID))
+    assert again is not None
+    assert again.rate == pytest.approx(1e-3)
+    second = Probe(1, 1e-3, is_full=False, is_broken=True)
+    other = propose(gather([first, second], GRID))
+    assert other is not None
+    assert other.rate != pytest.approx(1e-3)
+
+
+def test_workers_ask_different_questions() -> None:
+    evidence, pending = gather([], GRID), []
+    for _ in range(GRID.last - GRID.first + 3):
+        pending.append(choose(evidence, pending).rate)
+    assert len({round(math.log(rate), 9) for rate in pending}) == len(pending)
+
+
+def test_a_worker_without_a_rate_is_counted_by_rank() -> None:
+    evidence = gather([], GRID)
+    first = choose(evidence, [])
+    second = choose(evidence, [], ahead=1)
+    assert second == choose(evidence, [first.rate])
+
+
+def test_an_endless_search_refines_beside_the_best() -> None:
+    probes: list[Probe] = []
+    for number in range(25):
+        proposal = choose(gather(probes, GRID), [], endless=True)
+        value = abs(math.log10(proposal.rate) + 2.345)
+        probes.append(Probe(number, proposal.rate, value=value))
+    assert min(p.value for p in probes if p.value is not None) < 0.02
+
+
+def test_the_initial_loss_comes_from_the_slowest_run_where_nothing_was_reported_before() -> None:
+    epochs = (0, 1, 2)
+    fast = Probe(0, 1e-1, Curve(epochs, (0.4, 0.3, 0.3)))
+    slow = Probe(1, 1e-5, Curve(epochs, (2.29, 2.28, 2.27)))
+    assert initial_loss([fast]) is None
+    assert initial_loss([fast, slow]) == 2.29
+    assert initial_loss([]) is None
+
+
+def test_runs_of_different_lengths_that_report_once_at_their_end_can_be_compared() -> None:
+    probes = [
+        Probe(0, 1e-3, Curve((39,), (0.5,))),
+        Probe(1, GRID.rate_at(1), Curve((59,), (0.4,))),
+        Probe(2, GRID.rate_at(-1), Curve((79,), (0.6,))),
+    ]
+    incumbent = gather(probes, GRID).incumbent
+    assert incumbent is not None
+    assert incumbent.number == 1

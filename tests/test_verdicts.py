@@ -1,0 +1,135 @@
+"""A verdict is right about labelled curves, says why, and does not depend on the loss's scale."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optuna_bisect import Verdict
+from optuna_bisect.curves import Curve
+from optuna_bisect.verdicts import Incumbent, classify, compare_ends
+
+PROBE = 120
+
+
+def steps(n: int) -> tuple[int, ...]:
+    return tuple(10 * i for i in range(n))
+
+
+def curve(*losses: float) -> Curve:
+    return Curve(steps(len(losses)), losses)
+
+
+def descent(rate: float, n: int = 13, noise: float = 0.0, seed: int = 0) -> Curve:
+    rng = np.random.default_rng(seed)
+    losses = 1 + 1.3 * np.exp(-rate * np.arange(n)) + noise * rng.standard_normal(n)
+    return curve(2.3, *losses[1:])
+
+
+BEST = Incumbent(4, 1e-2, descent(0.4))
+
+
+def test_not_finite_is_overshoot_at_once_and_certain() -> None:
+    verdict = classify(curve(2.3, math.nan), 1.0, probe_steps=PROBE)
+    assert verdict == Verdict("overshoot", 1.0, "loss is not finite at step 10")
+
+
+@pytest.mark.parametrize(("rate", "name"), [(1e-1, "overshoot"), (1e-3, "undershoot")])
+def test_a_run_that_falls_behind_lost_on_its_side_of_the_incumbent(rate: float, name: str) -> None:
+    verdict = classify(
+        descent(0.1).until(20), rate, initial=2.3, incumbent=BEST, probe_steps=PROBE
+    )
+    assert verdict is not None
+    assert verdict.name == name
+    assert "of trial 4's at step 20" in verdict.reason
+
+
+def test_a_run_that_keeps_up_gets_no_verdict_before_the_end() -> None:
+    keeps_up = descent(0.39).until(110)
+    assert classify(keeps_up, 1e-1, initial=2.3, incumbent=BEST, probe_steps=PROBE) is None
+
+
+@pytest.mark.parametrize(
+    ("speed", "rate", "name"),
+    [(0.5, 1e-1, "balanced"), (0.38, 1e-1, "overshoot"), (0.38, 1e-3, "undershoot")],
+)
+def test_the_end_of_a_probe_decides_by_its_last_loss(speed: float, rate: float, name: str) -> None:
+    verdict = classify(descent(speed), rate, initial=2.3, incumbent=BEST, probe_steps=PROBE)
+    assert verdict is not None
+    assert verdict.name == name
+
+
+def test_without_an_incumbent_flat_gets_the_likelier_verdict_with_low_confidence() -> None:
+    flat = curve(2.3, 2.301, 2.299, 2.3, 2.301)
+    slow = classify(flat, 1e-6, initial=2.3, probe_steps=PROBE)
+    assert slow is not None
+    assert (slow.name, slow.confidence < 0.6) == ("undershoot", True)
+    moved = curve(2.3, 9.0, 2.301, 2.3, 2.301, 2.299, 2.3, 2.301)
+    collapsed = classify(moved, 1.0, initial=2.3, probe_steps=PROBE)
+    assert collapsed is not None
+    assert (collapsed.name, collapsed.confidence < 0.6) == ("overshoot", True)
+
+
+def test_a_spike_within_the_recovery_window_is_forgiven() -> None:
+    spiked = curve(2.3, 50.0, 1.6, 1.5)
+    assert classify(spiked, 1e-2, initial=2.3, probe_steps=PROBE) is None
+    recovered = curve(2.3, 50.0, *(2.0 - 0.1 * i for i in range(11)))
+    verdict = classify(recovered, 1e-2, initial=2.3, probe_steps=PROBE)
+    assert verdict is not None
+    assert verdict.name == "balanced"
+
+
+def test_a_loss_that_stays_above_the_initial_one_overshoots() -> None:
+    verdict = classify(curve(2.3, 60.0, 52.0, 51.0, 50.5), 1.0, initial=2.3, probe_steps=PROBE)
+    assert verdict is not None
+    assert verdict.name == "overshoot"
+    assert "above the initial" in verdict.reason
+
+
+def test_no_flat_verdict_before_the_end_where_the_initial_loss_is_unknown() -> None:
+    epochs = Curve((0, 1, 2, 3, 4, 5), (0.3, 0.301, 0.299, 0.3, 0.3, 0.301))
+    assert classify(epochs, 1e-2, initial=None, probe_steps=12) is None
+
+
+def test_nothing_reported_is_no_verdict() -> None:
+    assert classify(Curve(), 1e-2, probe_steps=PROBE) is None
+
+
+@given(
+    speed=st.floats(0.0, 1.0),
+    n=st.integers(1, 13),
+    seed=st.integers(0, 100),
+    c=st.floats(1e-2, 1e2),
+    d=st.floats(-10, 10),
+    alone=st.booleans(),
+)
+def test_losses_times_c_and_plus_d_give_the_same_verdict(
+    *, speed: float, n: int, seed: int, c: float, d: float, alone: bool
+) -> None:
+    run = descent(speed, noise=0.01, seed=seed).until(10 * (n - 1))
+
+    def moved(original: Curve) -> Curve:
+        return Curve(original.steps, tuple(c * loss + d for loss in original.losses))
+
+    best = None if alone else BEST
+    shifted = None if alone else Incumbent(4, 1e-2, moved(BEST.curve))
+    one = classify(run, 1e-1, initial=2.3, incumbent=best, probe_steps=PROBE)
+    two = classify(moved(run), 1e-1, initial=2.3 * c + d, incumbent=shifted, probe_steps=PROBE)
+    assert (one and one.name) == (two and two.name)
+
+
+def test_values_alone_are_compared_by_side() -> None:
+    assert compare_ends(0.4, 0.1, 0.5, 3, 0.01).name == "balanced"
+    assert compare_ends(0.6, 0.1, 0.5, 3, 0.01).name == "overshoot"
+    assert compare_ends(0.6, 0.001, 0.5, 3, 0.01).name == "undershoot"
+
+
+def test_a_verdict_refuses_unknown_names_and_confidences() -> None:
+    with pytest.raises(ValueError, match="but got 'high'"):
+        Verdict("high", 0.9, "")  # type: ignore[arg-type]  # the error is the point
+    with pytest.raises(ValueError, match=r"but got 0\.5"):
+        Verdict("balanced", 0.5, "")

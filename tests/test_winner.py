@@ -1,0 +1,109 @@
+"""The winner's rate, bracket and status follow from the evidence; the final one is corrected."""
+
+from __future__ import annotations
+
+import math
+
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optuna_bisect import BisectionSampler, Bracket, VerdictPruner, find_winner
+from optuna_bisect.curves import Curve
+from optuna_bisect.evidence import Probe, gather
+from optuna_bisect.grid import SPACING, Grid
+from optuna_bisect.winner import HIGH_EDGE, LOW_EDGE, correct, fit_rate
+
+GRID = Grid(1e-6, 1.0)
+
+
+def full(number: int, k: float, value: float) -> Probe:
+    return Probe(number, GRID.rate_at(k), value=value)
+
+
+@given(st.floats(-0.49, 0.49), st.floats(0.01, 100))
+def test_a_parabola_through_three_full_probes_is_recovered(vertex: float, scale: float) -> None:
+    probes = [full(i, k, scale * (k - vertex) ** 2) for i, k in enumerate((-1, 0, 1))]
+    found = fit_rate(gather(probes, GRID))
+    assert math.log(found / GRID.rate_at(0)) / math.log(SPACING) == pytest.approx(vertex, abs=1e-6)
+
+
+def test_the_fit_moves_at_most_half_a_step() -> None:
+    probes = [full(0, -1, 1.0), full(1, 0, 0.5), full(2, 1, 0.5000001)]
+    found = fit_rate(gather(probes, GRID))
+    assert found <= GRID.rate_at(0.5) * (1 + 1e-9)
+
+
+def test_without_a_full_neighbour_the_incumbents_own_rate_stands() -> None:
+    cut = Probe(2, GRID.rate_at(1), Curve((0, 1, 2), (1.0, 1.0, 1.0)), is_full=False)
+    assert fit_rate(gather([full(0, -1, 1.0), full(1, 0, 0.5), cut], GRID)) == GRID.rate_at(0)
+
+
+def test_the_correction_is_a_power_of_the_horizons() -> None:
+    assert correct(0.1, 100, 10_000, 0.5) == pytest.approx(0.01)
+    assert correct(0.1, 100, 10_000, 0.0) == 0.1
+    assert correct(0.1, 100, None, 0.5) == 0.1
+
+
+def train(trial: optuna.Trial, best: float) -> float:
+    """Train a pretended network whose speed falls off on both sides of its best rate."""
+    rate = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
+    offset = math.log10(rate / best)
+    speed = 0.005 * 10 ** -abs(offset)
+    loss = 2.3
+    for step in range(0, 5001, 50):
+        loss = 1 + 1.3 * math.exp(-speed * step)
+        trial.report(loss, step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    return loss
+
+
+def search(best: float) -> optuna.Study:
+    sampler = BisectionSampler(probe_steps=1000, final_steps=5001)
+    study = optuna.create_study(sampler=sampler, pruner=VerdictPruner())
+    study.optimize(lambda trial: train(trial, best))
+    return study
+
+
+def test_the_winner_is_found_with_its_bracket_and_the_final_trial_is_the_best() -> None:
+    study = search(best=2e-3)
+    winner = find_winner(study)
+    assert winner is not None
+    assert winner.bracket is not None
+    assert 2e-3 in winner.bracket
+    assert winner.lr == pytest.approx(2e-3, rel=0.8)
+    assert winner.status.startswith("converged")
+    assert study.best_trial.user_attrs["bisect_role"] == "final"
+    horizon = study.trials[winner.number].last_step + 1
+    corrected = winner.lr * (horizon / 5001) ** 0.32
+    assert study.best_trial.params["lr"] == pytest.approx(corrected)
+    assert study.best_trial.user_attrs["bisect_start_lr"] == pytest.approx(winner.lr)
+
+
+@pytest.mark.parametrize(("best", "status"), [(1e-9, LOW_EDGE), (1e3, HIGH_EDGE)])
+def test_an_optimum_outside_the_range_is_reported_at_its_edge(best: float, status: str) -> None:
+    winner = find_winner(search(best))
+    assert winner is not None
+    assert winner.status == status
+
+
+def test_a_search_that_is_not_over_has_no_winner() -> None:
+    sampler = BisectionSampler(probe_steps=1000, final_steps=5001)
+    study = optuna.create_study(sampler=sampler, pruner=VerdictPruner())
+    assert find_winner(study) is None
+    study.optimize(lambda trial: train(trial, 2e-3), n_trials=2)
+    assert find_winner(study) is None
+
+
+def test_without_lengths_the_winner_so_far_is_returned() -> None:
+    study = optuna.create_study(sampler=BisectionSampler())
+    objective = lambda t: abs(math.log10(t.suggest_float("lr", 1e-6, 1, log=True)) + 2)  # noqa: E731
+    study.optimize(objective, n_trials=10)
+    winner = find_winner(study)
+    assert winner is not None
+    assert winner.number == study.best_trial.number
+    assert winner.value == study.best_value
+    assert isinstance(winner.bracket, Bracket)
+    assert winner.lr in winner.bracket
