@@ -26,6 +26,8 @@ N_SKIPPED = 2
 CUT_MARGIN = 0.5
 # Two runs tie when their ends differ by less than this many deviations of their difference.
 TIE_MARGIN = 0.5
+# Two runs rise alike when their levels differ by at most this share of the rise.
+ALIKE = 0.1
 # A change of level counts when it exceeds this many standard errors of the curve's own noise.
 SIGNIFICANCE = 2.0
 
@@ -160,16 +162,40 @@ def is_above(curve: Curve, initial: float) -> bool:
     """Tell whether a finite curve stands above the initial loss, or climbs away from it.
 
     A spike alone is neither: 10 % of healthy runs spike above three times the initial loss and
-    recover. Four reports that climb ever faster are a divergence whose own curvature would pass
-    for noise; of four points of pure noise one in a hundred does so.
+    recover. Four reports that climb ever faster, the last one further than the curve ever moved
+    before, are a divergence whose own curvature would pass for noise.
     """
     # Of three or four reports the noise is hardly known: 1 + 2/n is about Student's correction.
     correction = 1 + 2 / max(1, len(curve) - 3)
     if progress_of(curve, initial) < -2 * SIGNIFICANCE * correction:
         return True
-    rises = np.diff(curve.losses[-4:])
-    climbs = len(rises) == 3 and 0 < rises[0] < rises[1] < rises[2]
-    return bool(climbs) and curve.losses[-1] > initial
+    if len(curve) < 4 or curve.losses[-1] <= initial:
+        return False
+    moves = np.diff(curve.losses)
+    climbs = 0 < moves[-3] < moves[-2] < moves[-1]
+    return bool(climbs and moves[-1] > np.max(np.abs(moves[:-1])))
+
+
+def rises_alike(curve: Curve, other: Curve, initial: float) -> bool:
+    """Tell whether two runs rise so much alike that the rise cannot come from their rates.
+
+    Runs with one seed meet the same hard batches. Divergence grows with the rate; the rise of the
+    data is the same at every rate that is too low to learn.
+
+    Args:
+        curve: A finite curve that stands above the initial loss.
+        other: A finite curve at a clearly different rate.
+        initial: The loss before training.
+
+    Returns:
+        Whether the last levels at equal steps differ by at most ``ALIKE`` of the rise.
+    """
+    own = curve.until(other.steps[-1])
+    if len(own) <= N_SKIPPED:
+        return False
+    level = float(np.mean(own.losses[-N_AVERAGED:]))
+    same_steps = np.interp(own.steps[-N_AVERAGED:], other.steps, other.losses)
+    return abs(level - float(np.mean(same_steps))) <= ALIKE * abs(level - initial)
 
 
 def has_jumped(curve: Curve, initial: float) -> bool:

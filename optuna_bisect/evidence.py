@@ -19,6 +19,7 @@ from optuna_bisect.curves import (
     is_flat,
     is_tied,
     progress_of,
+    rises_alike,
     starts_untrained,
 )
 from optuna_bisect.verdicts import Incumbent
@@ -105,10 +106,22 @@ class Evidence:
     @cached_property
     def collapsed(self) -> frozenset[int]:
         """Points known to overshoot on absolute evidence."""
+        above = {
+            i: [p for p in probes if _shows(is_above, p, self.initial)]
+            for i, probes in self.seen.items()
+        }
         return frozenset(
             i
             for i, probes in self.seen.items()
-            if any(not p.is_finite or _shows(is_above, p, self.initial) for p in probes)
+            if any(not p.is_finite for p in probes)
+            or any(not self._is_shared(p, i, above) for p in above[i])
+        )
+
+    def _is_shared(self, probe: Probe, point: int, above: dict[int, list[Probe]]) -> bool:
+        """Tell whether a rise comes from the data, which other rates have met as well."""
+        others = [p for i, probes in above.items() if i != point for p in probes]
+        return self.initial is not None and any(
+            rises_alike(probe.curve, other.curve, self.initial) for other in others
         )
 
     @property

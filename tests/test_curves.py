@@ -16,6 +16,7 @@ from optuna_bisect.curves import (
     is_flat,
     noise_of,
     progress_of,
+    rises_alike,
     starts_untrained,
 )
 
@@ -58,6 +59,20 @@ def test_flat_noise_is_flat_and_a_descent_is_not() -> None:
 
 def test_a_spike_that_recovers_is_not_above() -> None:
     assert not is_above(curve([2.3, 40.0, 2.0, 1.8, 1.7, 1.6, 1.5]), 2.3)
+
+
+def test_batches_that_happen_to_get_harder_are_not_above() -> None:
+    # Reported by the torch example of the README at a rate of 1e-6, with seed 178.
+    assert not is_above(curve([3.937, 3.716, 6.567, 3.037, 3.542, 4.469, 7.521]), 3.937)
+
+
+@pytest.mark.parametrize(("factor", "alike"), [(1.0, True), (1.05, True), (3.0, False)])
+def test_a_rise_that_another_rate_shows_as_well_is_alike(factor: float, alike: bool) -> None:
+    rise = [0.0, 0.5, 1.0, 2.0, 4.0, 4.2, 4.1]
+    run = curve([2.3 + r for r in rise])
+    other = curve([2.3 + factor * r for r in [*rise, 9.0]])
+    assert rises_alike(run, other, 2.3) is alike
+    assert not rises_alike(run, other.until(1), 2.3)
 
 
 def test_a_level_above_the_initial_loss_and_an_accelerating_climb_are_above() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optuna_bisect.curves import Curve
+from optuna_bisect.curves import Curve, is_above
 from optuna_bisect.evidence import Probe, gather, initial_loss
 from optuna_bisect.grid import SPACING, Grid
 from optuna_bisect.search import choose, propose
@@ -175,3 +175,21 @@ def test_runs_of_different_lengths_that_report_once_at_their_end_can_be_compared
     incumbent = gather(probes, GRID).incumbent
     assert incumbent is not None
     assert incumbent.number == 1
+
+
+def test_a_rise_that_comes_from_the_batches_is_no_collapse() -> None:
+    """All probes share their batches: what rises alike at every rate says nothing about rates."""
+    # Seed 183 of the README's torch example: harder and harder batches after an easy one.
+    losses = [[3.573, 4.153, 5.292, 3.570, 3.855, 4.540, 6.866 + i * 1e-2] for i in range(4)]
+    climbs = [2.3, 2.0, 2.1, 2.3, 3.1, 5.9, 16.0]
+    steps = tuple(range(0, 28, 4))
+    probes = [
+        Probe(i, 10.0 ** (-3 - i), Curve(steps, tuple(curve)), is_full=False, question="scan")
+        for i, curve in enumerate(losses)
+    ]
+    assert all(is_above(p.curve, losses[0][0]) for p in probes)
+    evidence = gather(probes, GRID)
+    assert not evidence.collapsed
+    assert propose(evidence) is not None
+    diverged = Probe(9, 1.0, Curve(steps, tuple(c + 1.273 for c in climbs)), is_full=False)
+    assert gather([*probes, diverged], GRID).collapsed == {GRID.nearest(1.0)}
