@@ -22,8 +22,6 @@ from optuna_bisect.bracket import Bracket
 from optuna_bisect.names import find_rate_name, is_known_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from optuna.study import Study
     from optuna.trial import BaseTrial, FixedTrial
 
@@ -34,6 +32,11 @@ Role = Literal["probe", "final", "surplus"]
 PREFIX = "bisect_"
 # What holds for the study and not for one trial alone.
 _SHARED = ("report_direction", "param")
+_SETTINGS = ("param", "probe_steps", "final_steps", "max_probes", "report_direction")
+# Spelt out once: they are looked up for every trial.
+_SETTING_KEYS = tuple((name, PREFIX + name) for name in _SETTINGS)
+_NUMBER_KEY = PREFIX + "number"
+_ROLE_KEY = PREFIX + "role"
 
 
 class Attrs(NamedTuple):
@@ -68,6 +71,9 @@ class Attrs(NamedTuple):
         return Bracket(self.low, self.high)
 
 
+_KEYS = tuple(PREFIX + name for name in Attrs._fields)
+
+
 def read(trial: BaseTrial | FrozenTrial) -> Attrs:
     """Read the attributes of a trial.
 
@@ -79,9 +85,9 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
         dead trial with everything that was on it, the verdict included.
     """
     raw = trial.user_attrs
-    if raw.get(PREFIX + "number") != trial.number:
+    if raw.get(_NUMBER_KEY) != trial.number:
         return Attrs(**{name: raw.get(PREFIX + name) for name in _SHARED})
-    return Attrs(**{name: raw.get(PREFIX + name) for name in Attrs._fields})
+    return Attrs(*map(raw.get, _KEYS))
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
@@ -140,18 +146,22 @@ def all_trials(study: Study) -> list[FrozenTrial]:
     return study._storage.get_all_trials(study._study_id, deepcopy=False)
 
 
-def latest(trials: Sequence[FrozenTrial]) -> Attrs:
-    """Return the settings as the latest trials have them, each from the last that has it."""
-    found: dict[str, Any] = {}
-    wanted = ["param", "probe_steps", "final_steps", "max_probes", "report_direction"]
-    for trial in reversed(trials):
-        for name in wanted:
-            if trial.user_attrs.get(PREFIX + name) is not None:
-                found.setdefault(name, trial.user_attrs[PREFIX + name])
-        if PREFIX + "role" in trial.user_attrs:
-            # A trial with a role carries every setting that there is.
-            break
-    return Attrs(**found)
+def settings_of(trial: FrozenTrial, found: dict[str, tuple[int, Any]]) -> bool:
+    """Note the settings that a trial carries, where no later trial is noted already.
+
+    Args:
+        trial: Any trial.
+        found: Values by name, each with the number of the trial that has it; changed in place.
+
+    Returns:
+        Whether the trial has a role, and with it every setting that there was.
+    """
+    raw, number = trial.user_attrs, trial.number
+    for name, key in _SETTING_KEYS:
+        value = raw.get(key)
+        if value is not None and (name not in found or found[name][0] < number):
+            found[name] = (number, value)
+    return _ROLE_KEY in raw
 
 
 def storage_of(study: Study) -> object:

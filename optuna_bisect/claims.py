@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optuna import logging
@@ -53,7 +52,7 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         reason=decision.reason,
         probe_steps=settings.probe_steps,
         final_steps=settings.final_steps,
-        max_probes=settings.max_probes,
+        max_probes=settings.max_probes if history.has_final else None,
         seed=seed + 1 if decision.role == "final" else seed,
         param=settings.param_name,
         stale_after=settings.stale_after,
@@ -72,7 +71,7 @@ def _wait_for_decision(
         history = read_history(study, settings, exclude=trial.number)
         if time.monotonic() - started > ROLE_GRACE_SECONDS:
             with_role = tuple(r for r in history.running if r.role is not None)
-            history = replace(history, running=with_role)
+            history = history._replace(running=with_role)
         decision = decide(
             history,
             trial.number,

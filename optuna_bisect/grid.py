@@ -1,10 +1,10 @@
-"""The points that a search may probe: a grid in log space that can be refined."""
+"""The points that a search may probe: a grid in log space."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 
 # Neighbouring rates differ by this factor. 2.5 and 4 were replayed too (studies/LOG.md).
 SPACING = 3.0
@@ -21,13 +21,11 @@ class Grid:
     Args:
         low: Low end of the range.
         high: High end of the range, not below low.
-        level: Number of halvings of the spacing; 0 is the coarse grid that the search starts on.
         origin: Point 0, where an earlier study says where to start. None: the middle of the range.
     """
 
     low: float
     high: float
-    level: int = 0
     origin: float | None = None
 
     @property
@@ -38,8 +36,7 @@ class Grid:
     @cached_property
     def _step(self) -> float:
         width = self.high - self.low or 1.0
-        coarse = math.log(SPACING) if self.is_log else width / N_LINEAR_PARTS
-        return coarse * 0.5**self.level
+        return math.log(SPACING) if self.is_log else width / N_LINEAR_PARTS
 
     def _coordinate(self, rate: float) -> float:
         return math.log(rate) if self.is_log else rate
@@ -71,43 +68,40 @@ class Grid:
         rate = math.exp(coordinate) if self.is_log else coordinate
         return float(min(max(rate, self.low), self.high))
 
+    @cached_property
+    def _nearest(self) -> dict[float, int]:
+        # The rates of finished trials are asked for again and again, as each new one is judged.
+        return {}
+
     def nearest(self, rate: float) -> int:
         """Return the number of the point nearest to a rate."""
-        return _find_nearest(self, rate)
+        point = self._nearest.get(rate)
+        if point is None:
+            point = self._nearest[rate] = self._find_nearest(rate)
+        return point
 
     def contains(self, rate: float) -> bool:
         """Whether a rate lies inside the range, or no further than half a step outside."""
-        return _is_near(self, rate)
+        if self.is_log and rate <= 0:
+            return False
+        coordinate = self._coordinate(rate)
+        below = self._coordinate(self.low) - coordinate
+        above = coordinate - self._coordinate(self.high)
+        return max(below, above) <= self._step / 2
 
-    def refined(self) -> Grid:
-        """Return the same range at half the spacing."""
-        return replace(self, level=self.level + 1)
+    def _find_nearest(self, rate: float) -> int:
+        position = self.position(rate)
+        k = min(max(round(position), self.first), self.last)
+        if self.first + 1 < k < self.last - 1:
+            return k
+        # The end points may lie less than one step beyond their neighbours.
+        return min(
+            (i for i in (k - 1, k, k + 1) if self.first <= i <= self.last),
+            key=lambda i: abs(self.position(self.rate_at(i)) - position),
+        )
 
 
 def _count_points(distance: float) -> int:
     """Count the points on one side; an end strip wider than half a step has its end probed."""
     n = math.floor(distance + 1e-9)
     return n + (distance - n > 0.5)
-
-
-# The rates of finished trials are asked for again and again, as each new one is judged.
-@lru_cache(maxsize=2**16)
-def _find_nearest(grid: Grid, rate: float) -> int:
-    position = grid.position(rate)
-    k = min(max(round(position), grid.first), grid.last)
-    if grid.first + 1 < k < grid.last - 1:
-        return k
-    # The end points may lie less than one step beyond their neighbours.
-    return min(
-        (i for i in (k - 1, k, k + 1) if grid.first <= i <= grid.last),
-        key=lambda i: abs(grid.position(grid.rate_at(i)) - position),
-    )
-
-
-@lru_cache(maxsize=2**16)
-def _is_near(grid: Grid, rate: float) -> bool:
-    if grid.is_log and rate <= 0:
-        return False
-    below = grid._coordinate(grid.low) - grid._coordinate(rate)
-    above = grid._coordinate(rate) - grid._coordinate(grid.high)
-    return max(below, above) <= grid._step / 2

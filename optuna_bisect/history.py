@@ -5,22 +5,21 @@ from __future__ import annotations
 import datetime
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective
-from optuna_bisect.names import find_rate_name
+from optuna_bisect.ledger import NO_FACTS, Facts, recall_ledger
 from optuna_bisect.past import Past, View, recall_past
 from optuna_bisect.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from optuna.distributions import FloatDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -48,8 +47,7 @@ class Running(NamedTuple):
     is_local: bool
 
 
-@dataclass(frozen=True)
-class History:
+class History(NamedTuple):
     """Everything that a decision may depend on, read from storage in one pass.
 
     Attributes:
@@ -60,6 +58,7 @@ class History:
         final_steps: Length of the full run, None if unknown.
         max_probes: Number of probes after which the search ends in any case.
         warm_start: Rate at which an earlier study says to start.
+        facts: What all other trials say about the study as a whole.
     """
 
     view: View
@@ -69,6 +68,7 @@ class History:
     final_steps: int | None
     max_probes: int | None
     warm_start: float | None = None
+    facts: Facts = NO_FACTS
 
     @property
     def param_name(self) -> str | None:
@@ -123,23 +123,25 @@ def read_history(
     check_single_objective(study)
     known = settings or Settings()
     threads = _attrs.live_threads() if _attrs.in_optimize(study) else None
-    trials = [t for t in _attrs.all_trials(study) if t.number != exclude]
-    latest = _attrs.latest(trials)
-    name = known.param_name or latest.param or find_rate_name(t.distributions for t in trials)
+    trials = _attrs.all_trials(study)
+    ledger = recall_ledger(study, trials)
+    unfinished = [trials[number] for number in ledger.open if number != exclude]
+    facts = ledger.facts.including(unfinished) if unfinished else ledger.facts
+    name = known.param_name or facts.setting("param") or facts.rate_name
     view = View(
         name,
-        known.probe_steps or latest.probe_steps,
-        *_signs(study, known.report_direction or latest.report_direction),
+        known.probe_steps or facts.setting("probe_steps"),
+        *_signs(study, known.report_direction or facts.setting("report_direction")),
     )
-    finished = [t for t in trials if t.state.is_finished()]
     return History(
         view=view,
-        past=recall_past(study, finished, view),
-        running=tuple(_read_running(trials, name, known.stale_after, threads)),
-        distribution=_latest_distribution(trials, name),
-        final_steps=known.final_steps or latest.final_steps,
-        max_probes=known.max_probes or latest.max_probes,
+        past=recall_past(study, trials, ledger.finished, view),
+        running=tuple(_read_running(unfinished, name, known.stale_after, threads)),
+        distribution=facts.distribution(name),
+        final_steps=known.final_steps or facts.setting("final_steps"),
+        max_probes=known.max_probes or facts.setting("max_probes"),
         warm_start=known.warm_start,
+        facts=facts,
     )
 
 
@@ -182,7 +184,7 @@ def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> Hist
 
 def _signs(study: Study, report_direction: str | None) -> tuple[int, int]:
     """Return the factors that turn reports and values into something to minimise."""
-    value = -1 if study.direction == StudyDirection.MAXIMIZE else 1
+    value = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
     if report_direction is None:
         return value, value
     return (-1 if report_direction == "maximize" else 1), value
@@ -215,16 +217,6 @@ def _is_dead(
     if stale_after is None or alive is None:
         return False
     return _attrs.utc_now() - alive > datetime.timedelta(seconds=stale_after)
-
-
-def _latest_distribution(
-    trials: Sequence[FrozenTrial], name: str | None
-) -> FloatDistribution | None:
-    for trial in reversed(trials):
-        distribution = trial.distributions.get(name or "")
-        if isinstance(distribution, FloatDistribution):
-            return distribution
-    return None
 
 
 def _to_running(trial: FrozenTrial, attrs: _attrs.Attrs, name: str | None) -> Running:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ _KNOWN_NAME = re.compile(
 )
 
 
+@functools.lru_cache
 def is_known_name(name: str) -> bool:
     """Tell whether training code calls its learning rate so."""
     return _KNOWN_NAME.search(name) is not None

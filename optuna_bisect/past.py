@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -12,11 +11,12 @@ from optuna.trial import TrialState
 
 from optuna_bisect import _attrs
 from optuna_bisect.curves import Curve
-from optuna_bisect.evidence import Evidence, Probe, gather
+from optuna_bisect.evidence import Evidence, Probe
+from optuna_bisect.gather import extend, gather
 from optuna_bisect.grid import Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from optuna.study import Study
     from optuna.trial import FrozenTrial
@@ -54,16 +54,7 @@ class View(NamedTuple):
     value_sign: int
 
 
-class Reading(NamedTuple):
-    """What one finished trial says: a probe, a final trial, or neither."""
-
-    probe: Probe | None
-    final: Final | None
-    is_spent: bool
-
-
-@dataclass(frozen=True)
-class Past:
+class Past(NamedTuple):
     """What the finished trials of a study say.
 
     Attributes:
@@ -71,43 +62,84 @@ class Past:
         probes: The probes among them, whatever sampler proposed them.
         finals: The final trials among them.
         n_probes: Number of probes that were spent on the search.
-        horizon: Steps from which a run counts as full, None where only complete ones do.
-        readings: All of this by trial number, for the next past to build on.
+        warm_start: Rate of the probe that an earlier study proposed, None if there is none.
+        has_complete: Whether any trial was completed.
+        longest: Steps of the longest run.
+        judged: Evidence by grid, with the number of probes in it; for speed only.
     """
 
-    n_finished: int
-    probes: tuple[Probe, ...]
-    finals: tuple[Final, ...]
-    n_probes: int
-    horizon: int | None = None
-    readings: dict[int, Reading] = field(default_factory=dict, compare=False, repr=False)
-    _evidence: dict[Grid, Evidence] = field(default_factory=dict, compare=False)
+    judged: dict[Grid, tuple[int, Evidence]]
+    n_finished: int = 0
+    probes: tuple[Probe, ...] = ()
+    finals: tuple[Final, ...] = ()
+    n_probes: int = 0
+    warm_start: float | None = None
+    has_complete: bool = False
+    longest: int | None = None
 
-    @property
-    def warm_start(self) -> float | None:
-        """Rate of the probe that an earlier study proposed, None if there is none."""
-        return next((p.rate for p in self.probes if p.question == "warm"), None)
+    def horizon(self, view: View) -> int | None:
+        """Return the steps from which a run counts as full, None where only complete ones do."""
+        return _horizon(view, self.has_complete, self.longest)
 
     def evidence(self, low: float, high: float, warm_start: float | None = None) -> Evidence:
         """Judge the probes on the grid of a range, around the rate of a warm start."""
         origin = self.warm_start or warm_start
         is_inside = origin is not None and low <= origin <= high
         grid = Grid(low, high, origin=origin if is_inside else None)
-        if grid not in self._evidence:
-            self._evidence[grid] = gather(self.probes, grid)
-        return self._evidence[grid]
+        n_judged, evidence = self.judged.get(grid, (0, None))
+        if evidence is None or n_judged > len(self.probes):
+            evidence = gather(self.probes, grid)
+        else:
+            for probe in self.probes[n_judged:]:
+                evidence = extend(evidence, probe)
+        self.judged[grid] = (len(self.probes), evidence)
+        return evidence
+
+    def extended(self, trials: Sequence[FrozenTrial], view: View) -> Past:
+        """Return the past with more finished trials; what counts as full must stay the same."""
+        complete, longest = self.has_complete, self.longest
+        for trial in trials:
+            complete = complete or trial.state == TrialState.COMPLETE
+            if trial.intermediate_values:
+                longest = max(longest or 0, max(trial.intermediate_values) + 1)
+        horizon = _horizon(view, complete, longest)
+        pairs = [(t, _attrs.read(t)) for t in trials]
+        probes = [_to_probe(t, a, view, horizon) for t, a in pairs if _is_probe(t, a, view)]
+        finals = [_to_final(t, a) for t, a in pairs if a.role == "final"]
+        warm = [p.rate for p in probes if p.question == "warm"]
+        return Past(
+            self.judged,
+            self.n_finished + len(trials),
+            self.probes + tuple(probes),
+            self.finals + tuple(finals),
+            self.n_probes + sum(_is_spent(t, a, view) for t, a in pairs),
+            self.warm_start or (warm[0] if warm else None),
+            complete,
+            longest,
+        )
+
+
+def _horizon(view: View, has_complete: bool, longest: int | None) -> int | None:
+    """Return the steps from which a run counts as full, None where only complete ones do.
+
+    Without known lengths a run is full if it completed, or, failing any, if it is longest.
+    """
+    return view.probe_steps or (None if has_complete else longest)
 
 
 # Speed only: finished trials do not change, so what was computed from them may be kept, or lost.
 _memo: WeakKeyDictionary[object, dict[tuple[int, View], Past]] = WeakKeyDictionary()
 
 
-def recall_past(study: Study, finished: Sequence[FrozenTrial], view: View) -> Past:
-    """Return the past, computed anew only when another trial has finished.
+def recall_past(
+    study: Study, trials: Sequence[FrozenTrial], finished: Sequence[int], view: View
+) -> Past:
+    """Return the past, with what has finished since it was last asked for.
 
     Args:
         study: The study.
-        finished: All of its finished trials.
+        trials: All of its trials, by number.
+        finished: Numbers of the finished ones, those that were known before first.
         view: How to read them.
 
     Returns:
@@ -117,46 +149,25 @@ def recall_past(study: Study, finished: Sequence[FrozenTrial], view: View) -> Pa
     key = (_attrs.study_id(study), view)
     past = memo.get(key)
     if past is None or past.n_finished != len(finished):
-        past = memo[key] = read_past(finished, view, past)
+        past = memo[key] = _read_on(past or Past({}), trials, finished, view)
     return past
 
 
-def read_past(finished: Sequence[FrozenTrial], view: View, earlier: Past | None = None) -> Past:
-    """Compute the past from all finished trials, only the new ones where an earlier past helps."""
-    horizon = view.probe_steps or _longest_horizon(finished)
-    known = earlier.readings if earlier is not None and earlier.horizon == horizon else {}
-    readings = {t.number: known.get(t.number) or _read_trial(t, view, horizon) for t in finished}
-    return Past(
-        n_finished=len(finished),
-        probes=tuple(r.probe for r in readings.values() if r.probe is not None),
-        finals=tuple(r.final for r in readings.values() if r.final is not None),
-        n_probes=sum(r.is_spent for r in readings.values()),
-        horizon=horizon,
-        readings=readings,
-    )
-
-
-def _read_trial(trial: FrozenTrial, view: View, horizon: int | None) -> Reading:
-    attrs = _attrs.read(trial)
-    return Reading(
-        probe=_to_probe(trial, attrs, view, horizon) if _is_probe(trial, attrs, view) else None,
-        final=_to_final(trial, attrs) if attrs.role == "final" else None,
-        is_spent=_is_spent(trial, attrs, view),
-    )
+def _read_on(
+    past: Past, trials: Sequence[FrozenTrial], finished: Sequence[int], view: View
+) -> Past:
+    new = finished[past.n_finished :]
+    if past.n_finished <= len(finished):
+        longer = past.extended([trials[n] for n in new], view)
+        if past.n_finished == 0 or longer.horizon(view) == past.horizon(view):
+            return longer
+    return Past({}).extended([trials[n] for n in finished], view)
 
 
 def curve_of(trial: FrozenTrial, sign: int) -> Curve:
     """Return a trial's reports as a curve to be minimised."""
     steps = tuple(sorted(trial.intermediate_values))
     return Curve(steps, tuple(sign * float(trial.intermediate_values[s]) for s in steps))
-
-
-def _longest_horizon(trials: Iterable[FrozenTrial]) -> int | None:
-    """Without known lengths a run is full if it completed, or, failing any, if it is longest."""
-    ended = list(trials)
-    if any(t.state == TrialState.COMPLETE for t in ended):
-        return None
-    return max((t.last_step + 1 for t in ended if t.last_step is not None), default=None)
 
 
 def _is_spent(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> bool:

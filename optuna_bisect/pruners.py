@@ -8,7 +8,8 @@ from optuna.pruners import BasePruner, PatientPruner
 
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_direction, check_not_negative
-from optuna_bisect.evidence import Probe, initial_loss
+from optuna_bisect.evidence import Probe
+from optuna_bisect.gather import initial_loss
 from optuna_bisect.history import read_history, recent_history
 from optuna_bisect.names import find_rate_name
 from optuna_bisect.past import curve_of

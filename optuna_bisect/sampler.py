@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from optuna import TrialPruned, logging
@@ -17,7 +16,6 @@ from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective, check_steps
 from optuna_bisect.claims import take_role
 from optuna_bisect.history import read_history
-from optuna_bisect.names import find_rate_name
 from optuna_bisect.params import fit_into, param_of
 from optuna_bisect.pruners import hold_probe_end
 from optuna_bisect.records import record_end
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+    from optuna_bisect.history import History
 
 _logger = logging.get_logger(__name__)
 
@@ -167,15 +167,17 @@ class BisectionSampler(BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Choose the rate by the trial's role, and let the other sampler choose the rest."""
-        check_single_objective(study)
         attrs = _attrs.read(trial)
         if attrs.role == "surplus" and _attrs.in_optimize(study):
             raise TrialPruned(attrs.reason)
-        rate_range = self._rate_range(study, trial, param_name, param_distribution)
+        rate_range = self._possible_range(param_name, param_distribution)
         if rate_range is not None:
-            if attrs.lr is not None:
-                return fit_into(attrs.lr, rate_range)
-            return self._sample_rate(study, trial, param_name, rate_range)
+            history = read_history(study, self._settings, exclude=trial.number)
+            own = {**trial.distributions, param_name: rate_range}
+            if param_name == (self._settings.param_name or history.facts.rate_name_with(own)):
+                if attrs.lr is not None:
+                    return fit_into(attrs.lr, rate_range)
+                return self._sample_rate(study, trial, param_name, rate_range, history)
         if attrs.winner is not None:
             value = param_of(study, attrs.winner, param_name, param_distribution)
             if value is not None:
@@ -202,30 +204,28 @@ class BisectionSampler(BaseSampler):
         if role != "surplus" and state in (TrialState.COMPLETE, TrialState.PRUNED):
             self._check_param_name(study, trial)
 
-    def _rate_range(
-        self, study: Study, trial: FrozenTrial, param_name: str, distribution: BaseDistribution
+    def _possible_range(
+        self, param_name: str, distribution: BaseDistribution
     ) -> FloatDistribution | None:
-        """Return the distribution if this parameter is the learning rate, else None."""
+        """Return the distribution if this parameter can be the learning rate, else None."""
         chosen = self._settings.param_name
+        if isinstance(distribution, FloatDistribution):
+            is_possible = distribution.log if chosen is None else param_name == chosen
+            return distribution if is_possible else None
         if chosen is not None and param_name == chosen:
-            if isinstance(distribution, FloatDistribution):
-                return distribution
             raise ValueError(
                 f"param_name={chosen!r} must name a float parameter but got {distribution}."
             )
-        if chosen is not None or not isinstance(distribution, FloatDistribution):
-            return None
-        if not distribution.log:
-            return None
-        trials = _attrs.all_trials(study)
-        others = (t.distributions for t in trials if t.number != trial.number)
-        own = {**trial.distributions, param_name: distribution}
-        return distribution if find_rate_name(chain(others, [own])) == param_name else None
+        return None
 
     def _sample_rate(
-        self, study: Study, trial: FrozenTrial, param_name: str, distribution: FloatDistribution
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        distribution: FloatDistribution,
+        history: History,
     ) -> float:
-        history = read_history(study, self._settings, exclude=trial.number)
         evidence = history.past.evidence(distribution.low, distribution.high, history.warm_start)
         probes = [r for r in history.running if r.role == "probe"]
         pending = [r.rate for r in probes if r.rate is not None]
@@ -233,8 +233,14 @@ class BisectionSampler(BaseSampler):
         ahead = sum(r.rate is None and r.number < trial.number for r in probes)
         proposal = choose(evidence, pending, ahead=ahead, endless=not history.has_final)
         low, high = evidence.bracket
+        is_new_name = param_name != history.facts.setting("param")
         _attrs.write(
-            study, trial, low=low, high=high, question=proposal.question, param=param_name
+            study,
+            trial,
+            low=low,
+            high=high,
+            question=proposal.question,
+            param=param_name if is_new_name else None,
         )
         return fit_into(proposal.rate, distribution)
 

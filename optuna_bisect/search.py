@@ -5,6 +5,7 @@ The rules, the ones that were tried instead, and their measurements are in studi
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -26,8 +27,7 @@ MIN_STRETCH = 4
 FLATS_PER_RUN = 4
 # A search without end stops halving at this share of the spacing: one part in 10^6 of the rate.
 MIN_GAP = 1e-6
-# Halvings of the spacing when workers look for a point that nobody has seen.
-MAX_LEVEL = 20
+GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Proposal(NamedTuple):
@@ -64,10 +64,11 @@ def _refine(evidence: Evidence, pending: Sequence[float]) -> Proposal | None:
     if evidence.incumbent is None:
         return None
     best, grid = evidence.incumbent.rate, evidence.grid
-    rates = [p.rate for probes in evidence.seen.values() for p in probes]
     here = grid.position(best)
-    below = max([r for r in (*rates, *pending) if r < best], default=best)
-    above = min([r for r in (*rates, *pending) if r > best], default=best)
+    below = max([r for r in pending if r < best], default=evidence.below or best)
+    above = min([r for r in pending if r > best], default=evidence.above or best)
+    below = max(below, evidence.below or below)
+    above = min(above, evidence.above or above)
     low, high = grid.position(below), grid.position(above)
     if max(here - low, high - here) < MIN_GAP:
         return None
@@ -97,19 +98,21 @@ def choose(
 
 
 def _spread(evidence: Evidence, pending: Sequence[float]) -> Proposal:
-    """Return the unseen point nearest to the incumbent, on a finer grid where all are seen."""
-    found, grid = None, evidence.grid
-    while found is None:
-        known = set(evidence.seen) | {grid.nearest(rate) for rate in pending}
-        centre = grid.nearest(evidence.incumbent.rate) if evidence.incumbent else 0
-        found = next((i for i in _outwards(centre, grid) if i not in known), None)
-        if found is None and grid.level >= MAX_LEVEL:
-            # All floats of the range are used up: repeating one is all that is left.
-            return Proposal(grid.rate_at(centre), "spread")
-        if found is None:
-            grid = grid.refined()
-            evidence = evidence.on(grid)
-    return Proposal(grid.rate_at(found), "spread")
+    """Return the unseen point nearest to the incumbent; where all are seen, fill the range.
+
+    Multiples of the golden ratio, modulo 1, fill a range evenly and never repeat (Kronecker
+    sequence; Niederreiter 1992, chapter 3).
+    """
+    grid = evidence.grid
+    known = evidence.seen.keys() | {grid.nearest(rate) for rate in pending}
+    n_points = grid.last - grid.first + 1
+    centre = grid.nearest(evidence.incumbent.rate) if evidence.incumbent else 0
+    for i in _outwards(centre, grid) if len(known) < n_points else ():
+        if i not in known:
+            return Proposal(grid.rate_at(i), "spread")
+    low, high = grid.position(grid.low), grid.position(grid.high)
+    share = (len(evidence.probes) + len(pending)) * GOLDEN % 1
+    return Proposal(grid.rate_at(low + share * (high - low)), "spread")
 
 
 def _outwards(centre: int, grid: Grid) -> Iterable[int]:
@@ -122,6 +125,10 @@ def _outwards(centre: int, grid: Grid) -> Iterable[int]:
 def _propose_coarse(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
     if evidence.incumbent is None:
         return _propose_scan(evidence, taken)
+    grid = evidence.grid
+    if len(evidence.seen.keys() | taken) > grid.last - grid.first:
+        # Every point is seen.
+        return _propose_recheck(evidence, taken)
     return (
         _propose_near(evidence, taken)
         or _propose_recheck(evidence, taken)
@@ -202,11 +209,7 @@ def _propose_recheck(evidence: Evidence, taken: set[int]) -> tuple[int, Question
 
 def _propose_look(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
     """Look once into the widest unseen stretch below: there may be another valley."""
-    if (
-        evidence.incumbent is None
-        or evidence.grid.origin is not None
-        or any(p.question == "look" and not p.is_broken for p in evidence.probes)
-    ):
+    if evidence.incumbent is None or evidence.grid.origin is not None or evidence.has_looked:
         return None
     i = evidence.grid.nearest(evidence.incumbent.rate)
     below = {j for j in set(evidence.seen) | taken if j < i}

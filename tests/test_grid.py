@@ -36,15 +36,6 @@ def test_no_part_of_the_range_is_further_than_one_step_from_a_point(
     assert high / top <= math.sqrt(SPACING) * (1 + 1e-9)
 
 
-def test_refining_halves_the_spacing_and_keeps_the_points() -> None:
-    coarse, fine = Grid(1e-4, 1.0), Grid(1e-4, 1.0).refined()
-    for k in range(coarse.first, coarse.last + 1):
-        rate = coarse.rate_at(k)
-        found = fine.rate_at(fine.nearest(rate))
-        assert found == pytest.approx(rate)
-    assert fine.rate_at(1) / fine.rate_at(0) == pytest.approx(math.sqrt(SPACING))
-
-
 def test_a_range_that_reaches_zero_is_cut_linearly() -> None:
     grid = Grid(-1.0, 1.0)
     assert not grid.is_log

@@ -172,7 +172,9 @@ def test_patient_verdict_pruner_does_not_cut_the_final_trial() -> None:
     ids=["hyperband", "hyperband auto", "median", "nop", "patient median", "threshold"],
 )
 def test_any_other_pruner_works_beside_the_sampler(pruner) -> None:
-    study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=pruner())
+    # Hyperband chooses a trial's bracket by the study's name, and some cut the final trial.
+    sampler = ob.BisectionSampler(**STEPS)
+    study = optuna.create_study(sampler=sampler, pruner=pruner(), study_name="named")
     study.optimize(make_objective(Trainer(edge=0.2), n_steps=None), n_trials=40)
     assert decades(ob.find_winner(study).lr) < 0.25
     assert study.trials[-1].state == TrialState.COMPLETE

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optuna_bisect.curves import Curve, is_above
-from optuna_bisect.evidence import Probe, gather, initial_loss
+from optuna_bisect.evidence import Probe
+from optuna_bisect.gather import extend, gather, initial_loss
 from optuna_bisect.grid import SPACING, Grid
 from optuna_bisect.search import choose, propose
 from optuna_bisect.verdicts import classify
@@ -55,6 +57,36 @@ def test_the_search_converges_next_to_the_optimum(exponent: float) -> None:
     assert evidence.incumbent is not None
     assert abs(math.log(evidence.incumbent.rate / best)) <= math.log(SPACING) / 2 + 1e-9
     assert len(probes) <= 12
+
+
+CURVES = st.one_of(
+    st.just(Curve()),
+    st.builds(
+        lambda n, losses: Curve(STEPS[:n], tuple([2.3, *losses][:n])),
+        st.sampled_from([1, 2, 5, 13]),
+        st.lists(st.sampled_from([0.5, 1.0, 1.5, 2.0, 3.0, 9.0, math.nan]), min_size=12),
+    ),
+)
+PROBES = st.builds(
+    Probe,
+    number=st.just(0),
+    rate=st.sampled_from([1e-9, 1e-5, 1.1e-5, 1e-4, 3e-4, 1e-3, 1e-2, 0.1]),
+    curve=CURVES,
+    value=st.sampled_from([None, None, 0.1, 0.5, 0.7, math.inf]),
+    is_full=st.booleans(),
+    is_broken=st.booleans(),
+    question=st.sampled_from([None, "halve", "look"]),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(PROBES, max_size=9))
+def test_one_more_probe_gives_what_all_probes_give_at_once(drawn: list[Probe]) -> None:
+    probes = [replace(probe, number=i) for i, probe in enumerate(drawn)]
+    evidence = gather([], GRID)
+    for n, probe in enumerate(probes, start=1):
+        evidence = extend(evidence, probe)
+        assert evidence == gather(probes[:n], GRID)
 
 
 @settings(deadline=None)
