@@ -22,6 +22,8 @@ from optuna_bisect.bracket import Bracket
 from optuna_bisect.names import find_rate_name, is_known_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optuna.study import Study
     from optuna.trial import BaseTrial, FixedTrial
 
@@ -72,6 +74,7 @@ class Attrs(NamedTuple):
 
 
 _KEYS = tuple(PREFIX + name for name in Attrs._fields)
+_KEY_OF = dict(zip(Attrs._fields, _KEYS, strict=True))
 
 
 def read(trial: BaseTrial | FrozenTrial) -> Attrs:
@@ -98,12 +101,12 @@ def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
         trial: The running trial, as a sampler hook or a pruner gets it.
         attrs: Values by name, without the prefix. None is not written.
     """
+    storage, trial_id, known = study._storage, trial._trial_id, trial.user_attrs
     for name, value in attrs.items():
-        key = PREFIX + name
-        if value is None or trial.user_attrs.get(key) == value:
-            continue
-        study._storage.set_trial_user_attr(trial._trial_id, key, value)
-        trial.set_user_attr(key, value)
+        key = _KEY_OF[name]
+        if value is not None and known.get(key) != value:
+            storage.set_trial_user_attr(trial_id, key, value)
+            known[key] = value
 
 
 def clear_copied(study: Study, trial: FrozenTrial) -> None:
@@ -174,9 +177,10 @@ def study_id(study: Study) -> int:
     return study._study_id
 
 
-def fixed_names(trial: FrozenTrial) -> set[str]:
-    """Return the names of the parameters that a user chose by ``enqueue_trial``."""
-    return set(trial.system_attrs.get("fixed_params", {}))
+def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
+    """Return the parameters that a user chose by ``enqueue_trial``."""
+    found: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return found
 
 
 def in_optimize(study: Study) -> bool:

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from optuna.study import Study
+    from optuna.study import Study, StudyDirection
 
 
 def check_positive(name: str, value: float, *, whole: bool = False) -> None:
@@ -45,11 +45,14 @@ def check_direction(value: str | None) -> None:
         )
 
 
-def check_single_objective(study: Study) -> None:
-    """Raise ValueError where a study has more than one objective."""
-    n = len(study.directions)
-    if n > 1:
-        raise ValueError(f"A learning rate is bisected for one objective but got {n} directions.")
+def check_single_objective(study: Study) -> StudyDirection:
+    """Return the direction of a study; raise ValueError where it has more than one."""
+    directions = study.directions
+    if len(directions) > 1:
+        raise ValueError(
+            f"A learning rate is bisected for one objective but got {len(directions)} directions."
+        )
+    return directions[0]
 
 
 def check_not_negative(name: str, value: int) -> None:

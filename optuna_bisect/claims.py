@@ -48,7 +48,8 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         study,
         trial,
         number=trial.number,
-        worker=_attrs.worker_id(),
+        # Under ask-and-tell nobody knows which thread will run the trial.
+        worker=_attrs.worker_id() if _attrs.in_optimize(study) else None,
         reason=decision.reason,
         probe_steps=settings.probe_steps,
         final_steps=settings.final_steps,
@@ -94,7 +95,9 @@ def _waiting(number: int, decision: Decision, settings: Settings) -> str:
 
 def _is_fixed(trial: FrozenTrial, history: History) -> bool:
     """Tell whether the rate is chosen already: by a user, or as the clone of a dead trial."""
-    chosen = _attrs.fixed_names(trial) | set(trial.params)
+    chosen = _attrs.fixed_params(trial).keys() | trial.params.keys()
+    if not chosen:
+        return False
     if history.param_name is None:
         return any(is_known_name(name) for name in chosen)
     rate = trial.params.get(history.param_name)

@@ -56,24 +56,28 @@ def gather(probes: Iterable[Probe], grid: Grid) -> Evidence:
     return _arrange(judged)
 
 
-def extend(evidence: Evidence, probe: Probe) -> Evidence:
-    """Add one probe.
+def extend(evidence: Evidence, probes: tuple[Probe, ...]) -> Evidence:
+    """Judge one more probe.
 
     Most probes neither lead nor change what the others are measured by. Then their point is all
     that is new, and the cost does not grow with the number of probes.
 
     Args:
-        evidence: What was known.
-        probe: A probe that finished since.
+        evidence: What was known without the last probe.
+        probes: All probes, in any order but for the last one.
 
     Returns:
-        What ``gather`` would give for all of them.
+        What ``gather`` would give for them.
     """
+    probe = probes[-1]
     if not evidence.grid.contains(probe.rate):
         return evidence
     if _is_news(evidence, probe):
         return gather((*evidence.probes, probe), evidence.grid)
-    return _place(evidence, probe)
+    # Copying a thousand references would cost as much as all the rest.
+    is_whole = len(evidence.probes) == len(probes) - 1 and evidence.probes[:1] == probes[:1]
+    inside = probes if is_whole else (*evidence.probes, probe)
+    return _place(evidence._replace(probes=inside), probe)
 
 
 def _is_look(probe: Probe) -> bool:
@@ -142,16 +146,14 @@ def _arrange(evidence: Evidence) -> Evidence:
 def _place(evidence: Evidence, probe: Probe) -> Evidence:
     """Lay one more probe out that changes nothing about the others."""
     best, point = evidence.incumbent, evidence.grid.nearest(probe.rate)
-    probes = evidence.probes + (probe,)  # noqa: RUF005  # four times as fast as unpacking
     if best is None or not _is_comparable(probe, best):
-        return evidence._replace(probes=probes)
+        return evidence
     group = [*evidence.seen.get(point, ()), probe]
     if not _is_answered(group, evidence):
         unanswered = {**evidence.unanswered, point: group}
-        return evidence._replace(probes=probes, unanswered=unanswered)
+        return evidence._replace(unanswered=unanswered)
     below, above = _beside(best.rate, [probe.rate], evidence.below, evidence.above)
     return evidence._replace(
-        probes=probes,
         seen={**evidence.seen, point: group},
         collapsed=evidence.collapsed if probe.is_finite else evidence.collapsed | {point},
         below=below,

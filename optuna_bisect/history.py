@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective
 from optuna_bisect.ledger import NO_FACTS, Facts, recall_ledger
-from optuna_bisect.past import Past, View, recall_past
+from optuna_bisect.past import Past, View
 from optuna_bisect.settings import Settings
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def read_history(
     Raises:
         ValueError: If the study has more than one objective.
     """
-    check_single_objective(study)
+    direction = check_single_objective(study)
     known = settings or Settings()
     threads = _attrs.live_threads() if _attrs.in_optimize(study) else None
     trials = _attrs.all_trials(study)
@@ -131,11 +131,11 @@ def read_history(
     view = View(
         name,
         known.probe_steps or facts.setting("probe_steps"),
-        *_signs(study, known.report_direction or facts.setting("report_direction")),
+        *_signs(direction, known.report_direction or facts.setting("report_direction")),
     )
     return History(
         view=view,
-        past=recall_past(study, trials, ledger.finished, view),
+        past=ledger.past(trials, view),
         running=tuple(_read_running(unfinished, name, known.stale_after, threads)),
         distribution=facts.distribution(name),
         final_steps=known.final_steps or facts.setting("final_steps"),
@@ -182,9 +182,9 @@ def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> Hist
     return history
 
 
-def _signs(study: Study, report_direction: str | None) -> tuple[int, int]:
+def _signs(direction: StudyDirection, report_direction: str | None) -> tuple[int, int]:
     """Return the factors that turn reports and values into something to minimise."""
-    value = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
+    value = -1 if direction == StudyDirection.MAXIMIZE else 1
     if report_direction is None:
         return value, value
     return (-1 if report_direction == "maximize" else 1), value

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState
 
 from optuna_bisect import _attrs
 from optuna_bisect.names import find_rate_name, is_known_name, is_log_float
+from optuna_bisect.past import read_on, read_past
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+    from optuna_bisect.past import Past, View
 
 
 class Facts(NamedTuple):
@@ -88,35 +92,53 @@ class Facts(NamedTuple):
 
 
 NO_FACTS = Facts()
+_UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 
 
 class Ledger(NamedTuple):
-    """Which trials have been read.
+    """What has been read.
 
     Attributes:
         n_trials: Number of trials that there were.
         open: Numbers of those that had not finished.
-        finished: Numbers of the others, in the order in which they were read.
         facts: What the finished ones say about the study.
+        pasts: What the finished ones say about the search, by how they are read.
     """
 
-    n_trials: int = 0
-    open: tuple[int, ...] = ()
-    finished: tuple[int, ...] = ()
-    facts: Facts = NO_FACTS
+    n_trials: int
+    open: tuple[int, ...]
+    facts: Facts
+    pasts: dict[View, Past]
 
-    def reread(self, trials: Sequence[FrozenTrial]) -> Ledger:
-        """Read what may have changed: the trials that were open, and the new ones."""
-        if len(trials) < self.n_trials:
-            return Ledger().reread(trials)
-        candidates = [trials[number] for number in self.open]
-        candidates += trials[self.n_trials :]
-        done = [t for t in candidates if t.state.is_finished()]
-        still_open = tuple(t.number for t in candidates if not t.state.is_finished())
-        if not done:
-            return Ledger(len(trials), still_open, self.finished, self.facts)
-        finished = self.finished + tuple(t.number for t in done)
-        return Ledger(len(trials), still_open, finished, self.facts.including(done))
+    def past(self, trials: Sequence[FrozenTrial], view: View) -> Past:
+        """Return what the finished trials say, read in a certain way."""
+        past = self.pasts.get(view)
+        if past is None:
+            unfinished = set(self.open)
+            finished = [t for t in trials[: self.n_trials] if t.number not in unfinished]
+            past = self.pasts[view] = read_past(finished, view)
+        return past
+
+
+def _begin() -> Ledger:
+    return Ledger(0, (), NO_FACTS, {})
+
+
+def reread(ledger: Ledger, trials: Sequence[FrozenTrial]) -> Ledger:
+    """Read what may have changed: the trials that were open, and the new ones."""
+    if len(trials) < ledger.n_trials:
+        ledger = _begin()
+    done, unfinished = [], []
+    for trial in (*(trials[n] for n in ledger.open), *trials[ledger.n_trials :]):
+        if trial.state in _UNFINISHED:
+            unfinished.append(trial.number)
+        else:
+            done.append(trial)
+    if not done:
+        return Ledger(len(trials), tuple(unfinished), ledger.facts, ledger.pasts)
+    known = {v: read_on(past, done, v) for v, past in ledger.pasts.items()}
+    pasts = {view: past for view, past in known.items() if past is not None}
+    return Ledger(len(trials), tuple(unfinished), ledger.facts.including(done), pasts)
 
 
 _memo: WeakKeyDictionary[object, dict[int, Ledger]] = WeakKeyDictionary()
@@ -132,7 +154,10 @@ def recall_ledger(study: Study, trials: Sequence[FrozenTrial]) -> Ledger:
     Returns:
         The ledger.
     """
-    memo = _memo.setdefault(_attrs.storage_of(study), {})
+    storage = _attrs.storage_of(study)
+    memo = _memo.get(storage)
+    if memo is None:
+        memo = _memo[storage] = {}
     key = _attrs.study_id(study)
-    ledger = memo[key] = memo.get(key, Ledger()).reread(trials)
+    ledger = memo[key] = reread(memo.get(key) or _begin(), trials)
     return ledger

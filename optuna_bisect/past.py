@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary
 
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
@@ -18,7 +17,6 @@ from optuna_bisect.grid import Grid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optuna.study import Study
     from optuna.trial import FrozenTrial
 
 
@@ -58,18 +56,16 @@ class Past(NamedTuple):
     """What the finished trials of a study say.
 
     Attributes:
-        n_finished: Their number, which tells whether this is still the whole past.
+        judged: Evidence by range and point 0, with the number of probes in it; for speed only.
         probes: The probes among them, whatever sampler proposed them.
         finals: The final trials among them.
         n_probes: Number of probes that were spent on the search.
         warm_start: Rate of the probe that an earlier study proposed, None if there is none.
         has_complete: Whether any trial was completed.
         longest: Steps of the longest run.
-        judged: Evidence by grid, with the number of probes in it; for speed only.
     """
 
-    judged: dict[Grid, tuple[int, Evidence]]
-    n_finished: int = 0
+    judged: dict[tuple[float, float, float | None], tuple[int, Evidence]]
     probes: tuple[Probe, ...] = ()
     finals: tuple[Final, ...] = ()
     n_probes: int = 0
@@ -77,46 +73,57 @@ class Past(NamedTuple):
     has_complete: bool = False
     longest: int | None = None
 
-    def horizon(self, view: View) -> int | None:
-        """Return the steps from which a run counts as full, None where only complete ones do."""
-        return _horizon(view, self.has_complete, self.longest)
-
     def evidence(self, low: float, high: float, warm_start: float | None = None) -> Evidence:
         """Judge the probes on the grid of a range, around the rate of a warm start."""
         origin = self.warm_start or warm_start
         is_inside = origin is not None and low <= origin <= high
-        grid = Grid(low, high, origin=origin if is_inside else None)
-        n_judged, evidence = self.judged.get(grid, (0, None))
+        key = (low, high, origin if is_inside else None)
+        n_judged, evidence = self.judged.get(key, (0, None))
         if evidence is None or n_judged > len(self.probes):
-            evidence = gather(self.probes, grid)
+            evidence = gather(self.probes, Grid(*key))
         else:
-            for probe in self.probes[n_judged:]:
-                evidence = extend(evidence, probe)
-        self.judged[grid] = (len(self.probes), evidence)
+            for n in range(n_judged, len(self.probes)):
+                evidence = extend(evidence, self.probes[: n + 1])
+        self.judged[key] = (len(self.probes), evidence)
         return evidence
 
-    def extended(self, trials: Sequence[FrozenTrial], view: View) -> Past:
-        """Return the past with more finished trials; what counts as full must stay the same."""
-        complete, longest = self.has_complete, self.longest
-        for trial in trials:
-            complete = complete or trial.state == TrialState.COMPLETE
-            if trial.intermediate_values:
-                longest = max(longest or 0, max(trial.intermediate_values) + 1)
-        horizon = _horizon(view, complete, longest)
-        pairs = [(t, _attrs.read(t)) for t in trials]
-        probes = [_to_probe(t, a, view, horizon) for t, a in pairs if _is_probe(t, a, view)]
-        finals = [_to_final(t, a) for t, a in pairs if a.role == "final"]
-        warm = [p.rate for p in probes if p.question == "warm"]
-        return Past(
-            self.judged,
-            self.n_finished + len(trials),
-            self.probes + tuple(probes),
-            self.finals + tuple(finals),
-            self.n_probes + sum(_is_spent(t, a, view) for t, a in pairs),
-            self.warm_start or (warm[0] if warm else None),
-            complete,
-            longest,
-        )
+
+def read_past(finished: Sequence[FrozenTrial], view: View) -> Past:
+    """Read all finished trials.
+
+    Args:
+        finished: The trials.
+        view: How to read them.
+
+    Returns:
+        What they say.
+    """
+    complete, longest = _find_longest(finished)
+    return _read(Past({}, has_complete=complete, longest=longest), finished, view)
+
+
+def read_on(past: Past, trials: Sequence[FrozenTrial], view: View) -> Past | None:
+    """Read the trials that have finished since.
+
+    Args:
+        past: What the others say.
+        trials: The new ones.
+        view: How to read them.
+
+    Returns:
+        What all of them say; None where the new ones change which runs count as full.
+    """
+    complete, longest = _find_longest(trials)
+    complete, longest = complete or past.has_complete, max(longest or 0, past.longest or 0) or None
+    if _horizon(view, complete, longest) != _horizon(view, past.has_complete, past.longest):
+        return None
+    return _read(past._replace(has_complete=complete, longest=longest), trials, view)
+
+
+def _find_longest(trials: Sequence[FrozenTrial]) -> tuple[bool, int | None]:
+    """Tell whether any trial was completed, and how many steps the longest ran."""
+    ends = [max(t.intermediate_values) + 1 for t in trials if t.intermediate_values]
+    return any(t.state == TrialState.COMPLETE for t in trials), max(ends, default=None)
 
 
 def _horizon(view: View, has_complete: bool, longest: int | None) -> int | None:
@@ -127,41 +134,24 @@ def _horizon(view: View, has_complete: bool, longest: int | None) -> int | None:
     return view.probe_steps or (None if has_complete else longest)
 
 
-# Speed only: finished trials do not change, so what was computed from them may be kept, or lost.
-_memo: WeakKeyDictionary[object, dict[tuple[int, View], Past]] = WeakKeyDictionary()
-
-
-def recall_past(
-    study: Study, trials: Sequence[FrozenTrial], finished: Sequence[int], view: View
-) -> Past:
-    """Return the past, with what has finished since it was last asked for.
-
-    Args:
-        study: The study.
-        trials: All of its trials, by number.
-        finished: Numbers of the finished ones, those that were known before first.
-        view: How to read them.
-
-    Returns:
-        What they say.
-    """
-    memo = _memo.setdefault(_attrs.storage_of(study), {})
-    key = (_attrs.study_id(study), view)
-    past = memo.get(key)
-    if past is None or past.n_finished != len(finished):
-        past = memo[key] = _read_on(past or Past({}), trials, finished, view)
-    return past
-
-
-def _read_on(
-    past: Past, trials: Sequence[FrozenTrial], finished: Sequence[int], view: View
-) -> Past:
-    new = finished[past.n_finished :]
-    if past.n_finished <= len(finished):
-        longer = past.extended([trials[n] for n in new], view)
-        if past.n_finished == 0 or longer.horizon(view) == past.horizon(view):
-            return longer
-    return Past({}).extended([trials[n] for n in finished], view)
+def _read(past: Past, trials: Sequence[FrozenTrial], view: View) -> Past:
+    horizon = _horizon(view, past.has_complete, past.longest)
+    probes, finals, n_probes, warm_start = [], [], past.n_probes, past.warm_start
+    for trial in trials:
+        attrs = _attrs.read(trial)
+        if attrs.role == "final":
+            finals.append(_to_final(trial, attrs))
+        elif _is_probe(trial, attrs, view):
+            probes.append(_to_probe(trial, attrs, view, horizon))
+            if attrs.question == "warm" and warm_start is None:
+                warm_start = probes[-1].rate
+        n_probes += _is_spent(trial, attrs, view)
+    return past._replace(
+        probes=past.probes + tuple(probes),
+        finals=past.finals + tuple(finals),
+        n_probes=n_probes,
+        warm_start=warm_start,
+    )
 
 
 def curve_of(trial: FrozenTrial, sign: int) -> Curve:
@@ -172,19 +162,21 @@ def curve_of(trial: FrozenTrial, sign: int) -> Curve:
 
 def _is_spent(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> bool:
     """Tell whether the search spent a probe on a trial: a rate that a user chose is free."""
-    return attrs.role == "probe" and view.param_name not in _attrs.fixed_names(trial)
+    return attrs.role == "probe" and view.param_name not in _attrs.fixed_params(trial)
 
 
 def _is_probe(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> bool:
-    if attrs.role in ("final", "surplus"):
+    if attrs.role == "surplus":
         return False
     return isinstance(trial.distributions.get(view.param_name or ""), FloatDistribution)
 
 
 def _to_probe(trial: FrozenTrial, attrs: _attrs.Attrs, view: View, horizon: int | None) -> Probe:
     curve = curve_of(trial, view.report_sign)
-    complete = trial.state == TrialState.COMPLETE and trial.value is not None
-    value = view.value_sign * trial.value if complete and trial.value is not None else None
+    returned = trial.value if trial.state == TrialState.COMPLETE else None
+    complete, value = returned is not None, None
+    if returned is not None:
+        value = view.value_sign * returned
     by_value = view.probe_steps is None or not len(curve) or not _is_finite(value)
     reached = horizon is not None and curve.horizon >= horizon
     return Probe(

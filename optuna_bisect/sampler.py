@@ -167,6 +167,7 @@ class BisectionSampler(BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Choose the rate by the trial's role, and let the other sampler choose the rest."""
+        check_single_objective(study)
         attrs = _attrs.read(trial)
         if attrs.role == "surplus" and _attrs.in_optimize(study):
             raise TrialPruned(attrs.reason)

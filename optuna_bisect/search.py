@@ -162,7 +162,7 @@ def _propose_deeper(evidence: Evidence, taken: set[int]) -> tuple[int, Question]
     if initial is None or n_flat < FLATS_PER_RUN * (n_asked + 1):
         return None
     progress = {
-        i: max(progress_of(p.curve, initial) for p in probes)
+        i: max(progress_of(p.curve, initial) if len(p.curve) else 0.0 for p in probes)
         for i, probes in evidence.seen.items()
         if i not in evidence.collapsed | taken and not any(p.is_full for p in probes)
     }

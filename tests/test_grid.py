@@ -16,10 +16,10 @@ ranges = st.tuples(st.floats(-9, 0), st.floats(0.1, 9)).map(
 )
 
 
-@given(ranges, st.integers(0, 4))
-def test_every_point_lies_inside_and_finds_itself(bounds: tuple[float, float], level: int) -> None:
+@given(ranges)
+def test_every_point_lies_inside_and_finds_itself(bounds: tuple[float, float]) -> None:
     low, high = bounds
-    grid = Grid(low, high, level)
+    grid = Grid(low, high)
     for k in range(grid.first, grid.last + 1):
         rate = grid.rate_at(k)
         assert low <= rate <= high

@@ -17,7 +17,17 @@ PACKAGE = Path(__file__).parent.parent / "optuna_bisect"
 MODULES = {path.stem: path for path in sorted(PACKAGE.glob("*.py"))}
 HEAVY = ("torch", "plotly", "pandas", "sklearn", "optuna_dashboard", "matplotlib", "scipy")
 # These, and all that they reach, import nothing but numpy and the standard library.
-PURE = ("bracket", "curves", "verdicts", "grid", "evidence", "search", "signals", "rules")
+PURE = (
+    "bracket",
+    "curves",
+    "verdicts",
+    "grid",
+    "evidence",
+    "gather",
+    "search",
+    "signals",
+    "rules",
+)
 # The layers of the design; a module may import from lower layers only.
 LAYERS = {
     0: {"verdicts", "bracket", "rules"},

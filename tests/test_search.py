@@ -84,8 +84,8 @@ PROBES = st.builds(
 def test_one_more_probe_gives_what_all_probes_give_at_once(drawn: list[Probe]) -> None:
     probes = [replace(probe, number=i) for i, probe in enumerate(drawn)]
     evidence = gather([], GRID)
-    for n, probe in enumerate(probes, start=1):
-        evidence = extend(evidence, probe)
+    for n in range(1, len(probes) + 1):
+        evidence = extend(evidence, tuple(probes[:n]))
         assert evidence == gather(probes[:n], GRID)
 
 
@@ -225,3 +225,11 @@ def test_a_rise_that_comes_from_the_batches_is_no_collapse() -> None:
     assert propose(evidence) is not None
     diverged = Probe(9, 1.0, Curve(steps, tuple(c + 1.273 for c in climbs)), is_full=False)
     assert gather([*probes, diverged], GRID).collapsed == {GRID.nearest(1.0)}
+
+
+def test_trials_that_failed_without_a_report_do_not_disturb_a_search_without_progress() -> None:
+    flat = [Probe(i, 10.0**-i, Curve((0, 10, 20), (2.3,) * 3), is_full=False) for i in range(1, 6)]
+    silent = Probe(9, 3e-2, is_full=False, is_broken=True)
+    proposal = propose(gather([*flat, silent, replace(silent, number=10)], GRID))
+    assert proposal is not None
+    assert proposal.question == "deepen"

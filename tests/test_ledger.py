@@ -1,0 +1,91 @@
+"""Every finished trial is read once, however many decisions follow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState, create_trial
+
+import optuna_bisect as ob
+from optuna_bisect import past
+from optuna_bisect.history import read_history
+from optuna_bisect.ledger import Facts
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+RANGE = FloatDistribution(1e-6, 1.0, log=True)
+
+
+def finished(number: int, **params: float) -> FrozenTrial:
+    trial = create_trial(params=params, distributions=dict.fromkeys(params, RANGE), value=1.0)
+    trial.number = number
+    return trial
+
+
+def test_a_finished_trial_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, original = [], past._to_probe
+    monkeypatch.setattr(
+        past, "_to_probe", lambda trial, *rest: read.append(trial.number) or original(trial, *rest)
+    )
+    study = optuna.create_study(sampler=ob.BisectionSampler())
+    for i in range(20):
+        study.add_trial(finished(i, lr=10.0 ** (-i / 4 - 1)))
+    for _ in range(10):
+        trial = study.ask()
+        trial.suggest_float("lr", 1e-6, 1.0, log=True)
+        study.tell(trial, 0.5)
+    read_history(study)
+    assert sorted(read) == list(range(30))
+
+
+def test_what_is_remembered_says_what_a_new_process_would_read() -> None:
+    study = optuna.create_study(sampler=ob.BisectionSampler(probe_steps=10, final_steps=100))
+    waiting = study.ask()
+    for value in (0.3, None, 0.2, float("inf")):
+        trial = study.ask()
+        lr = trial.suggest_float("lr", 1e-6, 1.0, log=True)
+        for step in range(10):
+            trial.report(2.0 - lr * step, step)
+        state = TrialState.FAIL if value is None else TrialState.COMPLETE
+        study.tell(trial, value, state=state)
+        read_history(study)
+    study.tell(waiting, state=TrialState.FAIL)
+    fresh = optuna.create_study()
+    for trial in study.get_trials():
+        fresh.add_trial(trial)
+    mine, other = read_history(study), read_history(fresh)
+    assert sorted(mine.past.probes, key=lambda p: p.number) == list(other.past.probes)
+    assert mine.evidence() == other.evidence()
+    assert (mine.past.n_probes, mine.past.finals) == (other.past.n_probes, other.past.finals)
+
+
+def test_runs_count_as_full_by_the_longest_one_whenever_that_one_came() -> None:
+    study = optuna.create_study(sampler=ob.BisectionSampler())
+    for n_steps in (3, 5):
+        trial = study.ask()
+        trial.suggest_float("lr", 1e-6, 1.0, log=True)
+        for step in range(n_steps):
+            trial.report(1.0 / (1 + step), step)
+        study.tell(trial, state=TrialState.PRUNED)
+        probes = read_history(study).past.probes
+    assert [probe.is_full for probe in probes] == [False, True]
+
+
+def test_facts_do_not_depend_on_the_order_of_reading() -> None:
+    trials = [finished(0, width=0.1), finished(1, width=0.1, lr=0.1), finished(2, eta=0.1)]
+    facts = Facts().including(trials)
+    assert Facts().including(trials[::-1]) == facts
+    assert facts.rate_name == "lr"
+    assert Facts().including(trials[:1]).rate_name == "width"
+
+
+@pytest.mark.parametrize(
+    ("own", "name"),
+    [({"depth": RANGE}, "width"), ({"depth": RANGE, "lr": RANGE}, "lr"), ({}, "width")],
+)
+def test_a_known_name_in_the_next_trial_wins(own: dict, name: str) -> None:
+    assert Facts().including([finished(0, width=0.1)]).rate_name_with(own) == name
