@@ -95,6 +95,9 @@ def _curve(reports: list[float | None], n_windows: int) -> list[float]:
 class Bench:
     """One search on one task: hands out reports, and counts them."""
 
+    # Step numbers like a real trainer's: the reports of a probe are this far apart.
+    steps_per_report = 1000
+
     def __init__(self, task: Task, setting: Setting, seed: int) -> None:
         shift = 10 ** np.random.default_rng([7, seed]).uniform(-0.5, 0.5)
         self.low, self.high = setting.low * shift, setting.high * shift
@@ -112,6 +115,15 @@ class Bench:
     def cost(self) -> float:
         """What was paid so far, in full runs."""
         return self.n_paid * self.probe_share / N_REPORTS
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """Lengths of a probe and of the full run, as the sampler takes them."""
+        probe_steps = N_REPORTS * self.steps_per_report
+        return {
+            "probe_steps": probe_steps,
+            "final_steps": round(probe_steps / self.probe_share),
+        }
 
     def reports(self, lr: float) -> Iterator[float]:
         """Yield the reports of a probe, with noise where the setting asks for it."""

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from replay import Bench
 
 EXPONENT = 0.32
-# Step numbers like a real trainer's: the reports of a probe are this far apart.
-STEPS_PER_REPORT = 1000
-N_REPORTS = 12
 MAX_TRIALS = 60
 
 
@@ -44,15 +41,13 @@ class FlippingPruner(VerdictPruner):
 
 def bisection(bench: Bench) -> float:
     """Search with this package; several workers report in turn."""
-    probe_steps = N_REPORTS * STEPS_PER_REPORT
-    sampler = BisectionSampler(
-        probe_steps=probe_steps,
-        final_steps=round(probe_steps / bench.probe_share),
-        horizon_exponent=EXPONENT,
-        seed=bench.seed,
-    )
+    sampler = BisectionSampler(horizon_exponent=EXPONENT, seed=bench.seed, **bench.steps)
     pruner = FlippingPruner(bench.setting.flip, bench.rng)
-    study = optuna.create_study(sampler=sampler, pruner=pruner)
+    return search(optuna.create_study(sampler=sampler, pruner=pruner), bench)
+
+
+def search(study: Study, bench: Bench) -> float:
+    """Run a study on a bench until a final trial asks for its rate; NaN if none does."""
     workers = [_work(study, bench) for _ in range(bench.setting.workers)]
     while workers:
         for worker in workers.copy():
@@ -83,7 +78,7 @@ def _work(study: Study, bench: Bench) -> Iterator[float | None]:
 def _report(trial: Trial, bench: Bench, lr: float) -> Iterator[None]:
     trial.report(bench.initial, 0)
     for i, loss in enumerate(bench.reports(lr), start=1):
-        trial.report(loss, i * STEPS_PER_REPORT)
+        trial.report(loss, i * bench.steps_per_report)
         yield
         if trial.should_prune():
             return
