@@ -1,6 +1,6 @@
 """Warm starts, replayed: what a search costs that begins where an earlier one ended.
 
-Every recorded task is searched cold; then the same task, with its rates shifted by some decades and
+Every recorded task is searched cold; then the same task, with rates shifted by some decades and
 another recorded seed, is searched cold and by ``BisectionSampler.from_study``.
 
     python studies/warm_start.py --horizon 0.02
