@@ -78,7 +78,7 @@ def _wait_for_decision(
             trial.number,
             is_fixed=_is_fixed(trial, history),
             may_wait=_attrs.in_optimize(study),
-            exponent=settings.horizon_exponent,
+            exponent=settings.final_exponent,
         )
         if decision.role is not None:
             return decision, history
@@ -107,7 +107,7 @@ def _is_fixed(trial: FrozenTrial, history: History) -> bool:
 
 
 def _write_final(study: Study, trial: FrozenTrial, history: History, settings: Settings) -> None:
-    plan = plan_final(history, settings.horizon_exponent)
+    plan = plan_final(history, settings.final_exponent)
     if plan is None:
         return
     low, high = (plan.bracket.low, plan.bracket.high) if plan.bracket else (None, None)

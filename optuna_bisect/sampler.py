@@ -61,7 +61,10 @@ class BisectionSampler(BaseSampler):
             the study's name, the same for all workers.
         report_direction: ``"minimize"`` or ``"maximize"`` where reports have another direction
             than the returned value, and the pruner does not say so already.
-
+        final_schedule: ``"constant"`` where the full run keeps its rate, or where ``BisectionLR``
+            adjusts it; ``"decay"`` where the objective brings a schedule of its own that ends
+            near zero (cosine, linear, one-cycle): such a run starts higher, with a correction
+            whose power is lower by 0.15.
         warm_start: Rate of the first probe, where an earlier search gives one: the search then
             begins with its neighbours. None: the middle of the range. See ``from_study``.
 
@@ -87,6 +90,7 @@ class BisectionSampler(BaseSampler):
         stale_after: float | None = None,
         seed: int | None = None,
         report_direction: str | None = None,
+        final_schedule: str = "constant",
         warm_start: float | None = None,
     ) -> None:
         check_steps(probe_steps, final_steps)
@@ -101,6 +105,7 @@ class BisectionSampler(BaseSampler):
             stale_after=stale_after,
             seed=seed,
             report_direction=report_direction,
+            final_schedule=final_schedule,
             warm_start=warm_start,
         )
         self._independent_sampler = independent_sampler or RandomSampler(seed=seed)
