@@ -59,6 +59,8 @@ class Attrs(NamedTuple):
     report_direction: str | None = None
     stale_after: float | None = None
     alive: str | None = None
+    claim: float | None = None
+    judge: int | None = None
 
     @property
     def bracket(self) -> Bracket | None:

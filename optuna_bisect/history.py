@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective
 from optuna_bisect.names import find_rate_name
-from optuna_bisect.past import Past, View, recall_past
+from optuna_bisect.past import Past, View, curve_of, recall_past
 from optuna_bisect.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
+    from optuna_bisect.curves import Curve
     from optuna_bisect.evidence import Evidence
 
 # Share of a running trial's time that may go into reading what the others found.
 MAX_READING_SHARE = 0.01
 # Seconds between two readings at least: what others found in less can wait.
 LEAST_READING_GAP = 0.1
+# Probes of idle workers do not count as spent, up to this many times what the user allows.
+IDLE_FACTOR = 3
 
 
 class Running(NamedTuple):
@@ -40,12 +43,16 @@ class Running(NamedTuple):
         role: Its role, None while it has none or where another sampler made it.
         rate: Its rate, None while it has none.
         is_local: Whether another thread of this process runs it.
+        curve: What a probe has reported so far; None for any other trial.
+        question: Why a probe was proposed.
     """
 
     number: int
     role: str | None
     rate: float | None
     is_local: bool
+    curve: Curve | None = None
+    question: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,21 @@ class History:
         steps = self.probe_steps
         return steps is not None and self.final_steps is not None and steps < self.final_steps
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether as many probes were spent as the user allows."""
+        if self.max_probes is None:
+            return False
+        return self.past.n_probes >= self.max_probes or self.is_overrun
+
+    @property
+    def is_overrun(self) -> bool:
+        """Whether that is so by far, with the probes of workers that had no better question."""
+        if self.max_probes is None:
+            return False
+        n_idle = sum(p.question == "spread" for p in self.past.probes)
+        return self.past.n_probes + n_idle >= IDLE_FACTOR * self.max_probes
+
     def evidence(self, distribution: FloatDistribution | None = None) -> Evidence | None:
         """Judge the probes on the grid of a range, by default the latest one."""
         chosen = distribution or self.distribution
@@ -135,7 +157,7 @@ def read_history(
     return History(
         view=view,
         past=recall_past(study, finished, view),
-        running=tuple(_read_running(trials, name, known.stale_after, threads)),
+        running=tuple(_read_running(trials, view, known.stale_after, threads)),
         distribution=_latest_distribution(trials, name),
         final_steps=known.final_steps or latest.final_steps,
         max_probes=known.max_probes or latest.max_probes,
@@ -190,7 +212,7 @@ def _signs(study: Study, report_direction: str | None) -> tuple[int, int]:
 
 def _read_running(
     trials: Sequence[FrozenTrial],
-    name: str | None,
+    view: View,
     stale_after: float | None,
     threads: frozenset[int | None] | None,
 ) -> Iterator[Running]:
@@ -199,7 +221,7 @@ def _read_running(
             continue
         attrs = _attrs.read(trial)
         if not _is_dead(trial, attrs, stale_after, threads):
-            yield _to_running(trial, attrs, name)
+            yield _to_running(trial, attrs, view)
 
 
 def _is_dead(
@@ -227,11 +249,13 @@ def _latest_distribution(
     return None
 
 
-def _to_running(trial: FrozenTrial, attrs: _attrs.Attrs, name: str | None) -> Running:
-    rate = trial.params.get(name or "")
+def _to_running(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> Running:
+    rate = trial.params.get(view.param_name or "", attrs.claim)
     return Running(
         trial.number,
         attrs.role,
         rate if isinstance(rate, float) else None,
         _attrs.is_same_process(attrs.worker),
+        curve_of(trial, view.report_sign) if attrs.role == "probe" else None,
+        attrs.question,
     )

@@ -14,6 +14,7 @@ from optuna_bisect import _attrs
 from optuna_bisect.curves import Curve
 from optuna_bisect.evidence import Evidence, Probe, gather
 from optuna_bisect.grid import Grid
+from optuna_bisect.parallel import founded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,7 +71,7 @@ class Past:
         n_finished: Their number, which tells whether this is still the whole past.
         probes: The probes among them, whatever sampler proposed them.
         finals: The final trials among them.
-        n_probes: Number of probes that were spent on the search.
+        n_probes: Number of probes that were spent on questions of the search.
         horizon: Steps from which a run counts as full, None where only complete ones do.
         readings: All of this by trial number, for the next past to build on.
     """
@@ -94,7 +95,7 @@ class Past:
         is_inside = origin is not None and low <= origin <= high
         grid = Grid(low, high, origin=origin if is_inside else None)
         if grid not in self._evidence:
-            self._evidence[grid] = gather(self.probes, grid)
+            self._evidence[grid] = gather(founded(self.probes), grid)
         return self._evidence[grid]
 
 
@@ -160,8 +161,9 @@ def _longest_horizon(trials: Iterable[FrozenTrial]) -> int | None:
 
 
 def _is_spent(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> bool:
-    """Tell whether the search spent a probe on a trial: a rate that a user chose is free."""
-    return attrs.role == "probe" and view.param_name not in _attrs.fixed_names(trial)
+    """Tell whether the search spent a probe on a trial: what a user or idleness chose is free."""
+    is_asked = attrs.role == "probe" and attrs.question != "spread"
+    return is_asked and view.param_name not in _attrs.fixed_names(trial)
 
 
 def _is_probe(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> bool:
@@ -184,6 +186,7 @@ def _to_probe(trial: FrozenTrial, attrs: _attrs.Attrs, view: View, horizon: int 
         is_full=complete or reached,
         is_broken=trial.state == TrialState.FAIL,
         question=attrs.question,
+        judge=attrs.judge,
     )
 
 

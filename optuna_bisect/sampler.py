@@ -15,13 +15,12 @@ from optuna.trial import TrialState
 
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective, check_steps
+from optuna_bisect.asking import ask_rate
 from optuna_bisect.claims import take_role
-from optuna_bisect.history import read_history
 from optuna_bisect.names import find_rate_name
 from optuna_bisect.params import fit_into, param_of
 from optuna_bisect.pruners import hold_probe_end
 from optuna_bisect.records import record_end
-from optuna_bisect.search import choose
 from optuna_bisect.settings import Settings
 from optuna_bisect.winner import plan_warm_start
 
@@ -175,7 +174,7 @@ class BisectionSampler(BaseSampler):
         if rate_range is not None:
             if attrs.lr is not None:
                 return fit_into(attrs.lr, rate_range)
-            return self._sample_rate(study, trial, param_name, rate_range)
+            return ask_rate(study, trial, self._settings, param_name, rate_range)
         if attrs.winner is not None:
             value = param_of(study, attrs.winner, param_name, param_distribution)
             if value is not None:
@@ -221,22 +220,6 @@ class BisectionSampler(BaseSampler):
         others = (t.distributions for t in trials if t.number != trial.number)
         own = {**trial.distributions, param_name: distribution}
         return distribution if find_rate_name(chain(others, [own])) == param_name else None
-
-    def _sample_rate(
-        self, study: Study, trial: FrozenTrial, param_name: str, distribution: FloatDistribution
-    ) -> float:
-        history = read_history(study, self._settings, exclude=trial.number)
-        evidence = history.past.evidence(distribution.low, distribution.high, history.warm_start)
-        probes = [r for r in history.running if r.role == "probe"]
-        pending = [r.rate for r in probes if r.rate is not None]
-        # Probes with a lower number that have no rate yet will take the questions before this one.
-        ahead = sum(r.rate is None and r.number < trial.number for r in probes)
-        proposal = choose(evidence, pending, ahead=ahead, endless=not history.has_final)
-        low, high = evidence.bracket
-        _attrs.write(
-            study, trial, low=low, high=high, question=proposal.question, param=param_name
-        )
-        return fit_into(proposal.rate, distribution)
 
     def _check_param_name(self, study: Study, trial: FrozenTrial) -> None:
         """Raise where the named parameter is unknown to every trial."""

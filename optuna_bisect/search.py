@@ -122,6 +122,9 @@ def _outwards(centre: int, grid: Grid) -> Iterable[int]:
 def _propose_coarse(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
     if evidence.incumbent is None:
         return _propose_scan(evidence, taken)
+    if not evidence.incumbent.is_full and not evidence.incumbent.is_broken:
+        # It still runs: what it does not answer yet is not asked again.
+        return _propose_near(evidence, taken)
     return (
         _propose_near(evidence, taken)
         or _propose_recheck(evidence, taken)

@@ -69,15 +69,15 @@ def work(
     return errors
 
 
-def _work_in_process(url: str, index: int, n: int, every: int, barrier: Any, found: Any) -> None:
-    found.put(work(lambda: open_storage(url), index, n, every, barrier))
+def _work_in_process(url: str, found: Any, *arguments: Any) -> None:
+    found.put(work(lambda: open_storage(url), *arguments))
 
 
 def crowd_of_processes(url: str, n_workers: int, n_studies: int, every: int) -> list[str]:
     """Fork the workers, which costs no imports; storages are opened after that."""
     context = multiprocessing.get_context("fork")
     barrier, found = context.Barrier(n_workers), context.Queue()
-    arguments = [(url, i, n_studies, every, barrier, found) for i in range(n_workers)]
+    arguments = [(url, found, i, n_studies, every, barrier) for i in range(n_workers)]
     workers = [context.Process(target=_work_in_process, args=a) for a in arguments]
     for worker in workers:
         worker.start()
