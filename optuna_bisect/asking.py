@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Two workers that choose at one moment may choose alike; after so many clashes they do.
 MAX_CLAIMS = 4
+# A probe that has no rate after this many seconds is no longer given the best question.
+RATE_GRACE_SECONDS = 10.0
 
 
 def ask_rate(
@@ -76,8 +78,10 @@ def propose_beside(
     """
     evidence = history.past.evidence(distribution.low, distribution.high, history.warm_start)
     probes = [r for r in history.running if r.role == "probe"]
-    # Probes with a lower number that have no rate yet will take the questions before this one.
-    ahead = sum(r.rate is None and r.number < number for r in probes)
+    # Probes with a lower number that have no rate yet will take the questions before this one,
+    # unless they died before that.
+    without_rate = [r for r in probes if r.rate is None and r.age < RATE_GRACE_SECONDS]
+    ahead = sum(r.number < number for r in without_rate)
     proposal = choose(
         led_by_running(evidence, running_probes(probes)),
         [r.rate for r in probes if r.rate is not None],

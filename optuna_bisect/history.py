@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective
 from optuna_bisect.names import find_rate_name
-from optuna_bisect.past import Past, View, curve_of, recall_past
+from optuna_bisect.past import Past, View, curve_of, read_past, recall_past
 from optuna_bisect.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Running(NamedTuple):
         role: Its role, None while it has none or where another sampler made it.
         rate: Its rate, None while it has none.
         is_local: Whether another thread of this process runs it.
+        age: Seconds since it was started, by this machine's clock; 0 where unknown.
         curve: What a probe has reported so far; None for any other trial.
         question: Why a probe was proposed.
     """
@@ -51,6 +52,7 @@ class Running(NamedTuple):
     role: str | None
     rate: float | None
     is_local: bool
+    age: float = 0.0
     curve: Curve | None = None
     question: str | None = None
 
@@ -154,9 +156,12 @@ def read_history(
         *_signs(study, known.report_direction or latest.report_direction),
     )
     finished = [t for t in trials if t.state.is_finished()]
+    past = recall_past(study, finished, view)
+    judged = [t for t in trials if _attrs.is_judged(t)]
     return History(
         view=view,
-        past=recall_past(study, finished, view),
+        # A verdict counts from the moment that it is written, also where its worker died then.
+        past=read_past([*finished, *judged], view, past) if judged else past,
         running=tuple(_read_running(trials, view, known.stale_after, threads)),
         distribution=_latest_distribution(trials, name),
         final_steps=known.final_steps or latest.final_steps,
@@ -217,7 +222,7 @@ def _read_running(
     threads: frozenset[int | None] | None,
 ) -> Iterator[Running]:
     for trial in trials:
-        if trial.state != TrialState.RUNNING:
+        if trial.state != TrialState.RUNNING or _attrs.is_judged(trial):
             continue
         attrs = _attrs.read(trial)
         if not _is_dead(trial, attrs, stale_after, threads):
@@ -256,6 +261,7 @@ def _to_running(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> Running:
         attrs.role,
         rate if isinstance(rate, float) else None,
         _attrs.is_same_process(attrs.worker),
+        _attrs.age_of(trial),
         curve_of(trial, view.report_sign) if attrs.role == "probe" else None,
         attrs.question,
     )

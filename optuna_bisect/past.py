@@ -184,7 +184,8 @@ def _to_probe(trial: FrozenTrial, attrs: _attrs.Attrs, view: View, horizon: int 
         curve=curve,
         value=value if by_value else None,
         is_full=complete or reached,
-        is_broken=trial.state == TrialState.FAIL,
+        # A worker that died after its verdict has answered.
+        is_broken=trial.state == TrialState.FAIL and attrs.verdict is None,
         question=attrs.question,
         judge=attrs.judge,
     )

@@ -9,10 +9,11 @@ from optuna.pruners import BasePruner, PatientPruner
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_direction, check_not_negative
 from optuna_bisect.evidence import Probe, initial_loss
-from optuna_bisect.history import read_history, recent_history
+from optuna_bisect.history import recent_history
 from optuna_bisect.names import find_rate_name
 from optuna_bisect.parallel import answer, led_by_running, running_probes
 from optuna_bisect.past import curve_of
+from optuna_bisect.roles import forestalled_by
 from optuna_bisect.settings import Settings
 from optuna_bisect.verdicts import classify, not_finite
 
@@ -180,13 +181,10 @@ def _prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
     if not curve.is_finite:
         _attrs.write_verdict(study, trial, not_finite(curve))
         return True
-    if len(curve) > 1:
+    history = recent_history(study, trial, settings)
+    reason = forestalled_by(history, trial.number)
+    if reason is None:
         return False
-    history = read_history(study, settings, exclude=trial.number)
-    older = [r.number for r in history.running if r.role == "final" and r.number < trial.number]
-    if not older:
-        return False
-    reason = f"final trial {older[0]} is running elsewhere"
     _attrs.write(study, trial, role="surplus", reason=reason)
     return True
 

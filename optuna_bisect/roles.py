@@ -81,6 +81,27 @@ def _may_change(history: History) -> bool:
     return led_by_running(evidence, running, lead=1 / PROGRESS_RATIO) is not evidence
 
 
+def forestalled_by(history: History, number: int) -> str | None:
+    """Say why a final trial has to give way, None where it has not.
+
+    Of two live final trials the one with the lower number stays. Two come about where a worker
+    was stopped for longer than the grace period in the middle of its claim, or was taken for dead
+    and came back: the storages have no compare-and-set that would exclude it.
+
+    Args:
+        history: What storage holds, without this trial.
+        number: The final trial's number.
+
+    Returns:
+        The reason in one sentence.
+    """
+    done = [f.number for f in history.past.finals if f.is_complete]
+    if done:
+        return f"final trial {done[0]} is complete"
+    older = [r.number for r in history.running if r.role == "final" and r.number < number]
+    return f"final trial {older[0]} is running elsewhere" if older else None
+
+
 def _decide_over(history: History, number: int, exponent: float) -> Decision:
     if judge(history).winner is None:
         return Decision(

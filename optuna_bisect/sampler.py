@@ -17,6 +17,7 @@ from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective, check_steps
 from optuna_bisect.asking import ask_rate
 from optuna_bisect.claims import take_role
+from optuna_bisect.heartbeat import guard, is_lost
 from optuna_bisect.names import find_rate_name
 from optuna_bisect.params import fit_into, param_of
 from optuna_bisect.pruners import hold_probe_end
@@ -153,6 +154,7 @@ class BisectionSampler(BaseSampler):
         self._independent_sampler.before_trial(study, trial)
         hold_probe_end(study)
         decision = take_role(study, trial, self._settings)
+        guard(study, trial)
         if decision.role == "surplus":
             log = _logger.warning if decision.is_warning else _logger.info
             log(f"Trial {trial.number} is surplus: {decision.reason}.")
@@ -172,7 +174,7 @@ class BisectionSampler(BaseSampler):
             raise TrialPruned(attrs.reason)
         rate_range = self._rate_range(study, trial, param_name, param_distribution)
         if rate_range is not None:
-            if attrs.lr is not None:
+            if attrs.lr is not None and attrs.role != "probe":
                 return fit_into(attrs.lr, rate_range)
             return ask_rate(study, trial, self._settings, param_name, rate_range)
         if attrs.winner is not None:
@@ -192,6 +194,8 @@ class BisectionSampler(BaseSampler):
     ) -> None:
         """Record what nobody recorded yet, and stop the study when it is done."""
         self._independent_sampler.after_trial(study, trial, state, values)
+        if is_lost(study, trial):
+            return
         value = values[0] if values else None
         record_end(study, trial, self._settings, state, value)
         role = _attrs.read(trial).role

@@ -110,7 +110,9 @@ def summarize(storage: BaseStorage, name: str) -> dict[str, Any]:
     with_role = {role: [] for role in ("probe", "final", "surplus", None)}
     for trial in trials:
         with_role[ob.trial_plan(trial).role].append(trial)
-    rates = [t.params["lr"] for t in with_role["probe"]]
+    # A rate may be asked again where the first run was cut short, or its worker died.
+    ran = [t for t in with_role["probe"] if t.state == TrialState.PRUNED]
+    ends = [(t.params["lr"], t.last_step) for t in ran]
     return {
         "complete": sum(t.state == TrialState.COMPLETE for t in with_role["final"]),
         "complete_in_all": sum(t.state == TrialState.COMPLETE for t in trials),
@@ -120,7 +122,7 @@ def summarize(storage: BaseStorage, name: str) -> dict[str, Any]:
         "no_role": len(with_role[None]),
         "running": sum(not t.state.is_finished() for t in trials),
         "failed": sum(t.state == TrialState.FAIL for t in trials),
-        "duplicates": len(rates) - len(set(rates)),
+        "duplicates": len(ends) - len(set(ends)),
     }
 
 

@@ -29,6 +29,7 @@ def start_python(arguments: list[str]) -> subprocess.Popen[str]:
     """Start a Python that finds the tests and the package, with warnings as errors."""
     return subprocess.Popen(
         [sys.executable, "-W", "error", *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
