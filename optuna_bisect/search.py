@@ -133,6 +133,9 @@ def _propose_coarse(evidence: Evidence, taken: set[int]) -> tuple[int, Question]
     if len(evidence.seen.keys() | taken) > grid.last - grid.first:
         # Every point is seen.
         return _propose_recheck(evidence, taken)
+    if not evidence.incumbent.is_full and not evidence.incumbent.is_broken:
+        # It still runs: what it does not answer yet is not asked again.
+        return _propose_near(evidence, taken)
     return (
         _propose_near(evidence, taken)
         or _propose_recheck(evidence, taken)

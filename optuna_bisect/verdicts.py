@@ -115,7 +115,8 @@ def not_finite(curve: Curve) -> Verdict:
     return Verdict("overshoot", 1.0, f"loss is not finite at step {step}")
 
 
-def _side(rate: float, best_rate: float) -> tuple[VerdictName, str]:
+def side_of(rate: float, best_rate: float) -> tuple[VerdictName, str]:
+    """Name the verdict on a rate that lost to the best one, and where it lies."""
     if rate > best_rate:
         return "overshoot", "above"
     return "undershoot", "below"
@@ -130,7 +131,7 @@ def _judge_progress(
     share = is_behind(curve, start, incumbent.curve)
     if share is None:
         return None
-    name, where = _side(rate, incumbent.rate)
+    name, where = side_of(rate, incumbent.rate)
     reason = (
         f"progress {share:.2f} of trial {incumbent.number}'s at step {curve.steps[-1]}; "
         f"rate {where} it"
@@ -159,7 +160,7 @@ def compare_ends(own: float, rate: float, best: float, number: int, best_rate: f
     compared = f"ends at {own:.4g}, trial {number} at {best:.4g}"
     if own < best or rate == best_rate:
         return Verdict("balanced", 0.8, f"{compared}: the best so far")
-    name, where = _side(rate, best_rate)
+    name, where = side_of(rate, best_rate)
     return Verdict(name, 0.8, f"{compared}; rate {where} it")
 
 
