@@ -86,7 +86,6 @@ class Evidence(NamedTuple):
         above: Lowest seen rate above the incumbent's, None if there is none.
         unanswered: Probes at points where all trials broke before they answered anything.
         has_untrained: Whether any curve surely starts with the loss before training.
-        has_looked: Whether the last look below the incumbent was taken.
     """
 
     grid: Grid
@@ -101,7 +100,6 @@ class Evidence(NamedTuple):
     above: float | None = None
     unanswered: Mapping[int, list[Probe]] = MappingProxyType({})
     has_untrained: bool = False
-    has_looked: bool = False
 
     @property
     def best_undershoot(self) -> Probe | None:

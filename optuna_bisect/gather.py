@@ -51,7 +51,6 @@ def gather(probes: Iterable[Probe], grid: Grid) -> Evidence:
         initial,
         horizon,
         has_untrained=any(starts_untrained(p.curve) for p in inside),
-        has_looked=any(_is_look(p) for p in inside),
     )
     return arrange(judged)
 
@@ -78,10 +77,6 @@ def extend(evidence: Evidence, probes: tuple[Probe, ...]) -> Evidence:
     is_whole = len(evidence.probes) == len(probes) - 1 and evidence.probes[:1] == probes[:1]
     inside = probes if is_whole else (*evidence.probes, probe)
     return _place(evidence._replace(probes=inside), probe)
-
-
-def _is_look(probe: Probe) -> bool:
-    return probe.question == "look" and not probe.is_broken
 
 
 def _is_news(evidence: Evidence, probe: Probe) -> bool:
@@ -165,7 +160,6 @@ def _place(evidence: Evidence, probe: Probe) -> Evidence:
         collapsed=evidence.collapsed if probe.is_finite else evidence.collapsed | {point},
         below=below,
         above=above,
-        has_looked=evidence.has_looked or _is_look(probe),
     )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from optuna_bisect.evidence import Evidence
     from optuna_bisect.history import Running
 
-# Questions that others cannot answer: they look where the bracket says that nothing is.
-_OPEN_QUESTIONS = (None, "look", "recheck")
+# Questions that others cannot answer: a rate that a user chose, and one that is asked again.
+_OPEN_QUESTIONS = (None, "recheck")
 
 
 def running_probes(running: Iterable[Running], least_horizon: float = 0) -> list[Probe]:

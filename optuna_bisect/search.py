@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from optuna_bisect.evidence import Evidence
     from optuna_bisect.grid import Grid
 
-Question = Literal["start", "warm", "scan", "deepen", "halve", "recheck", "look", "spread"]
+Question = Literal["start", "warm", "scan", "deepen", "halve", "recheck", "spread"]
 
 # A probe is proposed at most this many points away from the incumbent.
 MAX_REACH = 3
-# The last look goes into a stretch of at least this many points that nobody has seen.
-MIN_STRETCH = 4
 # After so many flat probes without an incumbent one is run in full.
 FLATS_PER_RUN = 4
 # Where to go on when a warm start shows no progress: the earlier rate is probably not far too low.
@@ -136,11 +134,7 @@ def _propose_coarse(evidence: Evidence, taken: set[int]) -> tuple[int, Question]
     if not evidence.incumbent.is_full and not evidence.incumbent.is_broken:
         # It still runs: what it does not answer yet is not asked again.
         return _propose_near(evidence, taken)
-    return (
-        _propose_near(evidence, taken)
-        or _propose_recheck(evidence, taken)
-        or _propose_look(evidence, taken)
-    )
+    return _propose_near(evidence, taken) or _propose_recheck(evidence, taken)
 
 
 def _propose_scan(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
@@ -245,16 +239,3 @@ def _propose_recheck(evidence: Evidence, taken: set[int]) -> tuple[int, Question
         if is_behind(probes[0].curve, initial, incumbent.curve) is None:
             return j, "recheck"
     return None
-
-
-def _propose_look(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
-    """Look once into the widest unseen stretch below: there may be another valley."""
-    if evidence.incumbent is None or evidence.grid.origin is not None or evidence.has_looked:
-        return None
-    i = evidence.grid.nearest(evidence.incumbent.rate)
-    below = {j for j in set(evidence.seen) | taken if j < i}
-    known = sorted(below | {evidence.grid.first - 1, i})
-    found = _widest(known)
-    if found is None or max(b - a - 1 for a, b in pairwise(known)) < MIN_STRETCH:
-        return None
-    return found[0], "look"

@@ -26,10 +26,10 @@ VARIANTS: dict[str, tuple[Any, ...]] = {
     "CUT_MARGIN": (0.0, 1.0),
     "TIE_MARGIN": (0.0, 1.0),
     "SIGNIFICANCE": (1.0, 3.0),
+    "FLAT_ERRORS": (0.5, 2.0),
     "ALIKE": (0.0, 0.3),
     "RECOVERY_SHARE": (0.17, 0.34),
     "MAX_REACH": (2, 4),
-    "MIN_STRETCH": (3, 99),
     "FLATS_PER_RUN": (3, 99),
     "SPACING": (2.5, 4.0),
 }

@@ -75,7 +75,7 @@ PROBES = st.builds(
     value=st.sampled_from([None, None, 0.1, 0.5, 0.7, math.inf]),
     is_full=st.booleans(),
     is_broken=st.booleans(),
-    question=st.sampled_from([None, "halve", "look"]),
+    question=st.sampled_from([None, "halve", "scan"]),
 )
 
 
