@@ -63,6 +63,11 @@ class Task:
         finals = [np.mean([_loss(r["final"]) for r in rs]) for rs in by_rate.values()]
         self._finals = np.minimum(finals, self.initial)
 
+    @property
+    def rates(self) -> list[float]:
+        """The recorded rates in ascending order."""
+        return [float(rate) for rate in 10**self._log_rates]
+
     def _nearest(self, lr: float) -> int:
         return int(np.argmin(np.abs(self._log_rates - math.log10(lr))))
 
@@ -105,6 +110,11 @@ class Bench:
         self.rng = np.random.default_rng(seed)
         self.seed = int(self.rng.integers(2**31))
         self._task = task
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The range of the search."""
+        return self.low, self.high
 
     @property
     def initial(self) -> float:
