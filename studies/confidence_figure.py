@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from judgement_tables import Judgement
+    from judgement_tables import Bin, Judgement
 
 COLOURS = ("#1f77b4", "#d95f02")
+# Fewer verdicts of one confidence are not drawn: their share is chance.
+MIN_DRAWN = 20
 
 
 def write_reliability(found: Mapping[str, Sequence[Judgement]], path: Path) -> None:
@@ -29,26 +31,31 @@ def write_reliability(found: Mapping[str, Sequence[Judgement]], path: Path) -> N
         x=[0.5, 1], y=[0.5, 1], name="as right as stated", mode="lines", line={"color": "#bbbbbb"}
     )
     for i, (name, judgements) in enumerate(found.items()):
-        bins = make_bins(judgements)
+        bins = [b for b in make_bins(judgements) if b.n >= MIN_DRAWN]
         figure.add_scatter(
             x=[b.confidence for b in bins],
             y=[b.right for b in bins],
             text=[f"{b.n}" for b in bins],
             name=f"{name}: error {calibration_error(judgements):.3f}",
             mode="lines+markers+text",
-            textposition="top left" if i else "bottom right",
-            textfont={"color": COLOURS[i]},
+            textposition=[_place(b, "left" if i else "right") for b in bins],
+            textfont={"color": COLOURS[i], "size": 11},
             line={"color": COLOURS[i], "dash": "dot" if i else None},
-            marker={"size": [5 + math.sqrt(b.n) / 2.5 for b in bins], "opacity": 0.8},
+            marker={"size": [5 + math.sqrt(b.n) / 4 for b in bins], "opacity": 0.8},
         )
     figure.update_layout(
         template="plotly_white",
-        title="Verdicts: on the line they are right as often as they say; numbers: verdicts",
+        title="On the grey line verdicts are right as often as they say; numbers: how many",
         xaxis={"title": "stated confidence", "range": [0.48, 1.03]},
-        yaxis={"title": "share that is right", "range": [0, 1.05]},
+        yaxis={"title": "share that is right", "range": [0.3, 1.05]},
         legend={"x": 0.6, "y": 0.05},
     )
     if path.suffix == ".html":
         figure.write_html(path)
     else:
         figure.write_image(path, width=900, height=560)
+
+
+def _place(dot: Bin, side: str) -> str:
+    """Put the number away from the diagonal and from the other set."""
+    return f"{'top' if dot.right > dot.confidence - 0.01 else 'bottom'} {side}"

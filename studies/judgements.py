@@ -42,12 +42,12 @@ RULES = {
     "above the initial loss": "above the initial",
     "moved and came back": "came back",
     "no progress": "no progress beyond",
-    "cut behind the incumbent": "progress",
     "alone, straight": "still descends",
     "alone, flattened": "descends from",
     "end, best so far": "the best so far",
     "end, as good": "as good",
     "end, behind": "ends at",
+    "cut behind the incumbent": "progress",
 }
 
 
