@@ -242,7 +242,7 @@ def _judge_flat(curve: Curve, start: float) -> Verdict:
         return Verdict("overshoot", confidence.FLAT, reason)
     reason = f"no progress beyond the noise at step {step}: loss {now}, at first {start:.4g}"
     if unevenness_of(curve, start) < ERRATIC:
-        return Verdict("undershoot", confidence.FLAT, reason)
+        return Verdict("undershoot", confidence.FLAT, f"{reason}; too low, or dead")
     # Likely an overshoot, but the halves of the pruner go by the name: see studies/LOG.md.
     reason = f"{reason}, at most {max(curve.losses):.4g}: no direction"
     return Verdict("undershoot", confidence.FLOOR, reason)
@@ -255,5 +255,5 @@ def _judge_descent(curve: Curve, start: float) -> Verdict:
     if late <= STRAIGHT:
         reason = f"{descent} and flattens; nothing to compare with yet"
         return Verdict("balanced", confidence.FLOOR, reason)
-    reason = f"still {descent}, {late:.0%} of it in the second half"
+    reason = f"still {descent}, {late:.0%} of it in the second half: too slow"
     return Verdict("undershoot", confidence.of_straight(late), reason)

@@ -101,7 +101,7 @@ def test_a_run_alone_that_has_not_flattened_undershoots() -> None:
     assert straight.name == "undershoot"
     assert (
         straight.reason
-        == "still descends from 2.3 to 1.1 by step 120, 45% of it in the second half"
+        == "still descends from 2.3 to 1.1 by step 120, 45% of it in the second half: too slow"
     )
     flattened = classify(descent(0.5), 1e-2, initial=2.3, probe_steps=PROBE)
     assert flattened is not None
