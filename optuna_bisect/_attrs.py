@@ -7,6 +7,7 @@ FrozenTrial shares its attribute dict with the live trial. ``prune()`` finds the
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import math
@@ -16,6 +17,8 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from optuna import TrialPruned
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from optuna_bisect.bracket import Bracket
@@ -64,6 +67,8 @@ class Attrs(NamedTuple):
     report_direction: str | None = None
     stale_after: float | None = None
     alive: str | None = None
+    claim: float | None = None
+    judge: int | None = None
 
     @property
     def bracket(self) -> Bracket | None:
@@ -105,7 +110,9 @@ def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
     for name, value in attrs.items():
         key = _KEY_OF[name]
         if value is not None and known.get(key) != value:
-            storage.set_trial_user_attr(trial_id, key, value)
+            # A trial that another worker has ended by mistake takes no more attributes.
+            with contextlib.suppress(UpdateFinishedTrialError, TrialPruned):
+                storage.set_trial_user_attr(trial_id, key, value)
             known[key] = value
 
 
@@ -243,6 +250,21 @@ def last_sign_of_life(trial: FrozenTrial) -> datetime.datetime | None:
         return begun
     alive = datetime.datetime.fromisoformat(noted)
     return alive if begun is None else max(begun, alive)
+
+
+def age_of(trial: FrozenTrial) -> float:
+    """Return the seconds since a trial was started, by this machine's clock; 0 if unknown."""
+    start = trial.datetime_start
+    if start is None:
+        return 0.0
+    return (utc_now() - start.astimezone(datetime.timezone.utc)).total_seconds()
+
+
+def is_judged(trial: FrozenTrial) -> bool:
+    """Tell whether a running probe has its verdict: its end is only not stored yet, or never."""
+    if trial.state != TrialState.RUNNING or trial.user_attrs.get(PREFIX + "verdict") is None:
+        return False
+    return read(trial).role == "probe" and read(trial).verdict is not None
 
 
 def fixed_rate(trial: FixedTrial) -> float | None:

@@ -45,6 +45,12 @@ def check_direction(value: str | None) -> None:
         )
 
 
+def check_schedule(value: str) -> None:
+    """Raise ValueError unless the schedule of the full run is one of the two that are known."""
+    if value not in ("constant", "decay"):
+        raise ValueError(f"final_schedule must be 'constant' or 'decay' but got {value!r}.")
+
+
 def check_single_objective(study: Study) -> StudyDirection:
     """Return the direction of a study; raise ValueError where it has more than one."""
     directions = study.directions

@@ -10,7 +10,7 @@ from optuna import logging
 from optuna_bisect import _attrs
 from optuna_bisect.history import read_history
 from optuna_bisect.names import is_known_name
-from optuna_bisect.roles import Decision, decide
+from optuna_bisect.roles import Decision, decide, forestalled_by
 from optuna_bisect.winner import plan_final
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _logger = logging.get_logger(__name__)
 
-# A trial that has not written its role for this many seconds is taken for dead.
+# Who wants the final trial waits this many seconds at most for trials with a lower number that
+# have no role yet: their workers died, or stand still.
 ROLE_GRACE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -39,7 +40,7 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
     Returns:
         The decision that was written.
     """
-    decision, history = _wait_for_decision(study, trial, settings)
+    decision, history, read_at = _wait_for_decision(study, trial, settings)
     _attrs.clear_copied(study, trial)
     if decision.role == "final":
         _write_final(study, trial, history, settings)
@@ -50,7 +51,6 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         number=trial.number,
         # Under ask-and-tell nobody knows which thread will run the trial.
         worker=_attrs.worker_id() if _attrs.in_optimize(study) else None,
-        reason=decision.reason,
         probe_steps=settings.probe_steps,
         final_steps=settings.final_steps,
         max_probes=settings.max_probes if history.has_final else None,
@@ -58,19 +58,32 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         param=settings.param_name,
         stale_after=settings.stale_after,
         report_direction=settings.report_direction,
-        # Last: others wait for the role, and then rely on all the rest.
-        role=decision.role,
     )
+    if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
+        decision = _reconsider(study, trial, settings)
+    # The role comes last: others wait for it, and then rely on all the rest.
+    _attrs.write(study, trial, reason=decision.reason, role=decision.role)
     return _confirm(study, trial, settings) if decision.role == "final" else decision
+
+
+def _reconsider(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
+    """Look again before a claim that took so long that others may have given up waiting for it."""
+    history = read_history(study, settings, exclude=trial.number)
+    others = [r.number for r in history.running if r.role == "final"]
+    others += [f.number for f in history.past.finals if f.is_complete]
+    if not others:
+        return Decision("final")
+    return Decision("surplus", f"final trial {others[0]} began while this worker stood still")
 
 
 def _wait_for_decision(
     study: Study, trial: FrozenTrial, settings: Settings
-) -> tuple[Decision, History]:
+) -> tuple[Decision, History, float]:
     started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
     while True:
+        read_at = time.monotonic()
         history = read_history(study, settings, exclude=trial.number)
-        if time.monotonic() - started > ROLE_GRACE_SECONDS:
+        if read_at - started > ROLE_GRACE_SECONDS:
             with_role = tuple(r for r in history.running if r.role is not None)
             history = history._replace(running=with_role)
         decision = decide(
@@ -78,10 +91,10 @@ def _wait_for_decision(
             trial.number,
             is_fixed=_is_fixed(trial, history),
             may_wait=_attrs.in_optimize(study),
-            exponent=settings.horizon_exponent,
+            exponent=settings.final_exponent,
         )
         if decision.role is not None:
-            return decision, history
+            return decision, history, read_at
         if pause == _FIRST_PAUSE_SECONDS:
             _logger.info(_waiting(trial.number, decision, settings))
         time.sleep(pause)
@@ -107,7 +120,7 @@ def _is_fixed(trial: FrozenTrial, history: History) -> bool:
 
 
 def _write_final(study: Study, trial: FrozenTrial, history: History, settings: Settings) -> None:
-    plan = plan_final(history, settings.horizon_exponent)
+    plan = plan_final(history, settings.final_exponent)
     if plan is None:
         return
     low, high = (plan.bracket.low, plan.bracket.high) if plan.bracket else (None, None)
@@ -124,10 +137,8 @@ def _write_final(study: Study, trial: FrozenTrial, history: History, settings: S
 
 def _confirm(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
     """Give up a claim that a trial with a lower number made at the same time."""
-    running = read_history(study, settings, exclude=trial.number).running
-    older = [r.number for r in running if r.role == "final" and r.number < trial.number]
-    if not older:
+    reason = forestalled_by(read_history(study, settings, exclude=trial.number), trial.number)
+    if reason is None:
         return Decision("final")
-    decision = Decision("surplus", f"final trial {older[0]} is running elsewhere")
-    _attrs.write(study, trial, role=decision.role, reason=decision.reason)
-    return decision
+    _attrs.write(study, trial, role="surplus", reason=reason)
+    return Decision("surplus", reason)

@@ -29,6 +29,8 @@ class Probe:
         is_full: Whether it ran its whole length instead of being cut.
         is_broken: Whether it ended in an exception or died.
         question: Why it was proposed, None if a user chose the rate.
+        judge: Number of the trial that it was cut against while that one still ran itself.
+        has_fallen: Whether others were cut against it before it came to nothing.
     """
 
     number: int
@@ -38,6 +40,8 @@ class Probe:
     is_full: bool = True
     is_broken: bool = False
     question: str | None = None
+    judge: int | None = None
+    has_fallen: bool = False
 
     @cached_property
     def is_finite(self) -> bool:

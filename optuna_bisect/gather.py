@@ -53,7 +53,7 @@ def gather(probes: Iterable[Probe], grid: Grid) -> Evidence:
         has_untrained=any(starts_untrained(p.curve) for p in inside),
         has_looked=any(_is_look(p) for p in inside),
     )
-    return _arrange(judged)
+    return arrange(judged)
 
 
 def extend(evidence: Evidence, probes: tuple[Probe, ...]) -> Evidence:
@@ -124,8 +124,15 @@ def _may_lead(probe: Probe, leader: Probe, horizon: int) -> bool:
     return leader.value is not None and (probe.value is None or probe.value < leader.value)
 
 
-def _arrange(evidence: Evidence) -> Evidence:
-    """Lay the probes out on the grid, and find those beside the incumbent."""
+def arrange(evidence: Evidence) -> Evidence:
+    """Lay the probes out on the grid, and find those beside the incumbent.
+
+    Args:
+        evidence: Probes, incumbent and initial loss; the rest is computed anew.
+
+    Returns:
+        The whole evidence.
+    """
     at_point = defaultdict(list)
     for probe in evidence.probes:
         if _is_comparable(probe, evidence.incumbent):

@@ -6,6 +6,7 @@ import datetime
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import ReferenceType, ref
 
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
@@ -13,7 +14,7 @@ from optuna.trial import TrialState
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective
 from optuna_bisect.ledger import NO_FACTS, Facts, recall_ledger
-from optuna_bisect.past import Past, View
+from optuna_bisect.past import Past, View, curve_of, read_early
 from optuna_bisect.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
+    from optuna_bisect.curves import Curve
     from optuna_bisect.evidence import Evidence
 
 # Share of a running trial's time that may go into reading what the others found.
 MAX_READING_SHARE = 0.01
 # Seconds between two readings at least: what others found in less can wait.
 LEAST_READING_GAP = 0.1
+# Probes of idle workers do not count as spent, up to this many times what the user allows.
+IDLE_FACTOR = 3
 
 
 class Running(NamedTuple):
@@ -39,12 +43,18 @@ class Running(NamedTuple):
         role: Its role, None while it has none or where another sampler made it.
         rate: Its rate, None while it has none.
         is_local: Whether another thread of this process runs it.
+        age: Seconds since it was started, by this machine's clock; 0 where unknown.
+        curve: What a probe has reported so far; None for any other trial.
+        question: Why a probe was proposed.
     """
 
     number: int
     role: str | None
     rate: float | None
     is_local: bool
+    age: float = 0.0
+    curve: Curve | None = None
+    question: str | None = None
 
 
 class History(NamedTuple):
@@ -96,6 +106,21 @@ class History(NamedTuple):
         steps = self.probe_steps
         return steps is not None and self.final_steps is not None and steps < self.final_steps
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether as many probes were spent as the user allows."""
+        if self.max_probes is None:
+            return False
+        return self.past.n_probes >= self.max_probes or self.is_overrun
+
+    @property
+    def is_overrun(self) -> bool:
+        """Whether that is so by far, with the probes of workers that had no better question."""
+        if self.max_probes is None:
+            return False
+        n_idle = sum(p.question == "spread" for p in self.past.probes)
+        return self.past.n_probes + n_idle >= IDLE_FACTOR * self.max_probes
+
     def evidence(self, distribution: FloatDistribution | None = None) -> Evidence | None:
         """Judge the probes on the grid of a range, by default the latest one."""
         chosen = distribution or self.distribution
@@ -133,10 +158,13 @@ def read_history(
         known.probe_steps or facts.setting("probe_steps"),
         *_signs(direction, known.report_direction or facts.setting("report_direction")),
     )
+    judged = [trial for trial in unfinished if _attrs.is_judged(trial)]
+    past = ledger.past(trials, view)
     return History(
         view=view,
-        past=ledger.past(trials, view),
-        running=tuple(_read_running(unfinished, name, known.stale_after, threads)),
+        # A verdict counts from the moment that it is written, also where its worker died then.
+        past=read_early(past, judged, view) if judged else past,
+        running=tuple(_read_running(unfinished, view, known.stale_after, threads)),
         distribution=facts.distribution(name),
         final_steps=known.final_steps or facts.setting("final_steps"),
         max_probes=known.max_probes or facts.setting("max_probes"),
@@ -146,6 +174,7 @@ def read_history(
 
 
 class _Reading(NamedTuple):
+    storage: ReferenceType[object]
     trial_id: int
     history: History
     taken_at: float
@@ -153,7 +182,7 @@ class _Reading(NamedTuple):
 
 
 # Speed only: each thread's last reading for a running trial.
-_readings: dict[int, _Reading] = {}
+_last = threading.local()
 
 
 def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> History:
@@ -170,15 +199,16 @@ def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> Hist
     Returns:
         The history, seconds old at worst where storage is slow.
     """
-    now, last = time.monotonic(), _readings.get(threading.get_ident())
-    is_own = last is not None and last.trial_id == trial._trial_id
-    if last is not None and is_own:
+    storage, now = _attrs.storage_of(study), time.monotonic()
+    last: _Reading | None = getattr(_last, "reading", None)
+    # Trials of two storages may have one number.
+    if last is not None and last.trial_id == trial._trial_id and last.storage() is storage:
         gap = max(last.cost / MAX_READING_SHARE, LEAST_READING_GAP)
         if now < last.taken_at + gap:
             return last.history
     history = read_history(study, settings, exclude=trial.number)
     done = time.monotonic()
-    _readings[threading.get_ident()] = _Reading(trial._trial_id, history, done, done - now)
+    _last.reading = _Reading(ref(storage), trial._trial_id, history, done, done - now)
     return history
 
 
@@ -192,16 +222,16 @@ def _signs(direction: StudyDirection, report_direction: str | None) -> tuple[int
 
 def _read_running(
     trials: Sequence[FrozenTrial],
-    name: str | None,
+    view: View,
     stale_after: float | None,
     threads: frozenset[int | None] | None,
 ) -> Iterator[Running]:
     for trial in trials:
-        if trial.state != TrialState.RUNNING:
+        if trial.state != TrialState.RUNNING or _attrs.is_judged(trial):
             continue
         attrs = _attrs.read(trial)
         if not _is_dead(trial, attrs, stale_after, threads):
-            yield _to_running(trial, attrs, name)
+            yield _to_running(trial, attrs, view)
 
 
 def _is_dead(
@@ -219,11 +249,14 @@ def _is_dead(
     return _attrs.utc_now() - alive > datetime.timedelta(seconds=stale_after)
 
 
-def _to_running(trial: FrozenTrial, attrs: _attrs.Attrs, name: str | None) -> Running:
-    rate = trial.params.get(name or "")
+def _to_running(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> Running:
+    rate = trial.params.get(view.param_name or "", attrs.claim)
     return Running(
         trial.number,
         attrs.role,
         rate if isinstance(rate, float) else None,
         _attrs.is_same_process(attrs.worker),
+        _attrs.age_of(trial),
+        curve_of(trial, view.report_sign) if attrs.role == "probe" else None,
+        attrs.question,
     )

@@ -13,6 +13,7 @@ from optuna_bisect.curves import Curve
 from optuna_bisect.evidence import Evidence, Probe
 from optuna_bisect.gather import extend, gather
 from optuna_bisect.grid import Grid
+from optuna_bisect.parallel import founded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,35 +57,39 @@ class Past(NamedTuple):
     """What the finished trials of a study say.
 
     Attributes:
-        judged: Evidence by range and point 0, with the number of probes in it; for speed only.
+        memo: Evidence by range and point 0, with the number of probes in it; for speed only.
         probes: The probes among them, whatever sampler proposed them.
         finals: The final trials among them.
-        n_probes: Number of probes that were spent on the search.
+        n_probes: Number of probes that were spent on questions of the search.
         warm_start: Rate of the probe that an earlier study proposed, None if there is none.
         has_complete: Whether any trial was completed.
         longest: Steps of the longest run.
+        has_judges: Whether any probe was cut against one that still ran.
     """
 
-    judged: dict[tuple[float, float, float | None], tuple[int, Evidence]]
+    memo: dict[tuple[float, float, float | None], tuple[int, Evidence]]
     probes: tuple[Probe, ...] = ()
     finals: tuple[Final, ...] = ()
     n_probes: int = 0
     warm_start: float | None = None
     has_complete: bool = False
     longest: int | None = None
+    has_judges: bool = False
 
     def evidence(self, low: float, high: float, warm_start: float | None = None) -> Evidence:
         """Judge the probes on the grid of a range, around the rate of a warm start."""
         origin = self.warm_start or warm_start
         is_inside = origin is not None and low <= origin <= high
         key = (low, high, origin if is_inside else None)
-        n_judged, evidence = self.judged.get(key, (0, None))
+        n_judged, evidence = self.memo.get(key, (0, None))
         if evidence is None or n_judged > len(self.probes):
-            evidence = gather(self.probes, Grid(*key))
+            evidence = gather(founded(self.probes), Grid(*key))
+        elif self.has_judges and n_judged < len(self.probes):
+            evidence = gather(founded(self.probes), evidence.grid)
         else:
             for n in range(n_judged, len(self.probes)):
                 evidence = extend(evidence, self.probes[: n + 1])
-        self.judged[key] = (len(self.probes), evidence)
+        self.memo[key] = (len(self.probes), evidence)
         return evidence
 
 
@@ -151,7 +156,22 @@ def _read(past: Past, trials: Sequence[FrozenTrial], view: View) -> Past:
         finals=past.finals + tuple(finals),
         n_probes=n_probes,
         warm_start=warm_start,
+        has_judges=past.has_judges or any(p.judge is not None for p in probes),
     )
+
+
+def read_early(past: Past, judged: Sequence[FrozenTrial], view: View) -> Past:
+    """Read running trials that have their verdict as if they had ended.
+
+    Args:
+        past: What the finished trials say.
+        judged: The running ones.
+        view: How to read them.
+
+    Returns:
+        What all of them say, not to be built upon: the trials may end otherwise.
+    """
+    return _read(past._replace(memo=dict(past.memo)), judged, view)
 
 
 def curve_of(trial: FrozenTrial, sign: int) -> Curve:
@@ -161,8 +181,9 @@ def curve_of(trial: FrozenTrial, sign: int) -> Curve:
 
 
 def _is_spent(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> bool:
-    """Tell whether the search spent a probe on a trial: a rate that a user chose is free."""
-    return attrs.role == "probe" and view.param_name not in _attrs.fixed_params(trial)
+    """Tell whether the search spent a probe on a trial: what a user or idleness chose is free."""
+    is_asked = attrs.role == "probe" and attrs.question != "spread"
+    return is_asked and view.param_name not in _attrs.fixed_params(trial)
 
 
 def _is_probe(trial: FrozenTrial, attrs: _attrs.Attrs, view: View) -> bool:
@@ -185,8 +206,10 @@ def _to_probe(trial: FrozenTrial, attrs: _attrs.Attrs, view: View, horizon: int 
         curve=curve,
         value=value if by_value else None,
         is_full=complete or reached,
-        is_broken=trial.state == TrialState.FAIL,
+        # A worker that died after its verdict has answered.
+        is_broken=trial.state == TrialState.FAIL and attrs.verdict is None,
         question=attrs.question,
+        judge=attrs.judge,
     )
 
 

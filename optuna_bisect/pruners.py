@@ -10,9 +10,11 @@ from optuna_bisect import _attrs
 from optuna_bisect._checks import check_direction, check_not_negative
 from optuna_bisect.evidence import Probe
 from optuna_bisect.gather import initial_loss
-from optuna_bisect.history import read_history, recent_history
+from optuna_bisect.history import recent_history
 from optuna_bisect.names import find_rate_name
+from optuna_bisect.parallel import answer, led_by_running, running_probes
 from optuna_bisect.past import curve_of
+from optuna_bisect.roles import forestalled_by
 from optuna_bisect.settings import Settings
 from optuna_bisect.verdicts import classify, not_finite
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 # The sign of life is renewed when it is older than this share of stale_after.
 _ALIVE_SHARE = 0.25
+# A running probe that others are cut against has run at least this share of a probe.
+LEADER_SHARE = 0.25
 
 
 class VerdictPruner(BasePruner):
@@ -88,6 +92,10 @@ class VerdictPruner(BasePruner):
         curve = curve_of(trial, history.report_sign)
         is_patient = attrs.question == "deepen"
         verdict = judge_curve(history, curve, rate, probe_steps, is_patient=is_patient)
+        if verdict is None and attrs.role == "probe":
+            own = Probe(trial.number, rate, curve, is_full=False, question=attrs.question)
+            verdict, judge = judge_beside(history, own)
+            _attrs.write(study, trial, judge=judge)
         is_over = probe_steps is not None and curve.horizon >= probe_steps
         if verdict is None or (not is_over and verdict.name not in self._cuts):
             return False
@@ -145,19 +153,39 @@ def judge_curve(
     )
 
 
+def judge_beside(history: History, own: Probe) -> tuple[Verdict | None, int | None]:
+    """Judge a running probe by what others have found since it began, or find at this moment.
+
+    Args:
+        history: The study without the running probe.
+        own: The running probe.
+
+    Returns:
+        The verdict, None while there is none, and the number of the running probe that led to it,
+        None where finished ones did.
+    """
+    evidence = history.evidence()
+    found = answer(evidence, own) if evidence is not None else None
+    if evidence is None or found is not None:
+        return found, None
+    least = LEADER_SHARE * (history.probe_steps or 0)
+    led = led_by_running(evidence, running_probes(history.running, least))
+    if led is evidence or led.incumbent is None:
+        return None, None
+    found = classify(own.curve, own.rate, initial=led.initial, incumbent=led.reference)
+    return found, None if found is None else led.incumbent.number
+
+
 def _prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
     """Stop divergence only, and a final trial that another one has forestalled."""
     curve = curve_of(trial, 1)
     if not curve.is_finite:
         _attrs.write_verdict(study, trial, not_finite(curve))
         return True
-    if len(curve) > 1:
+    history = recent_history(study, trial, settings)
+    reason = forestalled_by(history, trial.number)
+    if reason is None:
         return False
-    history = read_history(study, settings, exclude=trial.number)
-    older = [r.number for r in history.running if r.role == "final" and r.number < trial.number]
-    if not older:
-        return False
-    reason = f"final trial {older[0]} is running elsewhere"
     _attrs.write(study, trial, role="surplus", reason=reason)
     return True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from optuna_bisect.curves import PROGRESS_RATIO
+from optuna_bisect.parallel import led_by_running, running_probes
 from optuna_bisect.winner import judge, plan_final
 
 if TYPE_CHECKING:
@@ -65,9 +67,39 @@ def decide(
             if may_wait and other.is_local:
                 return Decision(None, wait_for=other.number)
             return Decision("surplus", f"final trial {other.number} is running elsewhere")
-    if not judge(history).is_over:
+    if not judge(history).is_over or _may_change(history):
         return Decision("probe")
     return _decide_over(history, number, exponent)
+
+
+def _may_change(history: History) -> bool:
+    """Tell whether a probe that still runs would cut the incumbent, were it the incumbent."""
+    evidence = history.evidence()
+    if evidence is None or history.is_overrun:
+        return False
+    running = running_probes(history.running)
+    return led_by_running(evidence, running, lead=1 / PROGRESS_RATIO) is not evidence
+
+
+def forestalled_by(history: History, number: int) -> str | None:
+    """Say why a final trial has to give way, None where it has not.
+
+    Of two live final trials the one with the lower number stays. Two come about where a worker
+    was stopped for longer than the grace period in the middle of its claim, or was taken for dead
+    and came back: the storages have no compare-and-set that would exclude it.
+
+    Args:
+        history: What storage holds, without this trial.
+        number: The final trial's number.
+
+    Returns:
+        The reason in one sentence.
+    """
+    done = [f.number for f in history.past.finals if f.is_complete]
+    if done:
+        return f"final trial {done[0]} is complete"
+    older = [r.number for r in history.running if r.role == "final" and r.number < number]
+    return f"final trial {older[0]} is running elsewhere" if older else None
 
 
 def _decide_over(history: History, number: int, exponent: float) -> Decision:

@@ -14,12 +14,13 @@ from optuna.trial import TrialState
 
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective, check_steps
+from optuna_bisect.asking import ask_rate
 from optuna_bisect.claims import take_role
+from optuna_bisect.heartbeat import guard, is_lost
 from optuna_bisect.history import read_history
 from optuna_bisect.params import fit_into, param_of
 from optuna_bisect.pruners import hold_probe_end
 from optuna_bisect.records import record_end
-from optuna_bisect.search import choose
 from optuna_bisect.settings import Settings
 from optuna_bisect.winner import plan_warm_start
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
-
-    from optuna_bisect.history import History
 
 _logger = logging.get_logger(__name__)
 
@@ -61,7 +60,10 @@ class BisectionSampler(BaseSampler):
             the study's name, the same for all workers.
         report_direction: ``"minimize"`` or ``"maximize"`` where reports have another direction
             than the returned value, and the pruner does not say so already.
-
+        final_schedule: ``"constant"`` where the full run keeps its rate, or where ``BisectionLR``
+            adjusts it; ``"decay"`` where the objective brings a schedule of its own that ends
+            near zero (cosine, linear, one-cycle): such a run starts higher, with a correction
+            whose power is lower by 0.15.
         warm_start: Rate of the first probe, where an earlier search gives one: the search then
             begins with its neighbours. None: the middle of the range. See ``from_study``.
 
@@ -87,6 +89,7 @@ class BisectionSampler(BaseSampler):
         stale_after: float | None = None,
         seed: int | None = None,
         report_direction: str | None = None,
+        final_schedule: str = "constant",
         warm_start: float | None = None,
     ) -> None:
         check_steps(probe_steps, final_steps)
@@ -101,6 +104,7 @@ class BisectionSampler(BaseSampler):
             stale_after=stale_after,
             seed=seed,
             report_direction=report_direction,
+            final_schedule=final_schedule,
             warm_start=warm_start,
         )
         self._independent_sampler = independent_sampler or RandomSampler(seed=seed)
@@ -154,6 +158,7 @@ class BisectionSampler(BaseSampler):
         self._independent_sampler.before_trial(study, trial)
         hold_probe_end(study)
         decision = take_role(study, trial, self._settings)
+        guard(study, trial)
         if decision.role == "surplus":
             log = _logger.warning if decision.is_warning else _logger.info
             log(f"Trial {trial.number} is surplus: {decision.reason}.")
@@ -176,9 +181,11 @@ class BisectionSampler(BaseSampler):
             history = read_history(study, self._settings, exclude=trial.number)
             own = {**trial.distributions, param_name: rate_range}
             if param_name == (self._settings.param_name or history.facts.rate_name_with(own)):
-                if attrs.lr is not None:
+                if attrs.lr is not None and attrs.role != "probe":
                     return fit_into(attrs.lr, rate_range)
-                return self._sample_rate(study, trial, param_name, rate_range, history)
+                return ask_rate(
+                    study, trial, history, param_name, rate_range, settings=self._settings
+                )
         if attrs.winner is not None:
             value = param_of(study, attrs.winner, param_name, param_distribution)
             if value is not None:
@@ -196,6 +203,8 @@ class BisectionSampler(BaseSampler):
     ) -> None:
         """Record what nobody recorded yet, and stop the study when it is done."""
         self._independent_sampler.after_trial(study, trial, state, values)
+        if is_lost(study, trial):
+            return
         value = values[0] if values else None
         record_end(study, trial, self._settings, state, value)
         role = _attrs.read(trial).role
@@ -218,32 +227,6 @@ class BisectionSampler(BaseSampler):
                 f"param_name={chosen!r} must name a float parameter but got {distribution}."
             )
         return None
-
-    def _sample_rate(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        distribution: FloatDistribution,
-        history: History,
-    ) -> float:
-        evidence = history.past.evidence(distribution.low, distribution.high, history.warm_start)
-        probes = [r for r in history.running if r.role == "probe"]
-        pending = [r.rate for r in probes if r.rate is not None]
-        # Probes with a lower number that have no rate yet will take the questions before this one.
-        ahead = sum(r.rate is None and r.number < trial.number for r in probes)
-        proposal = choose(evidence, pending, ahead=ahead, endless=not history.has_final)
-        low, high = evidence.bracket
-        is_new_name = param_name != history.facts.setting("param")
-        _attrs.write(
-            study,
-            trial,
-            low=low,
-            high=high,
-            question=proposal.question,
-            param=param_name if is_new_name else None,
-        )
-        return fit_into(proposal.rate, distribution)
 
     def _check_param_name(self, study: Study, trial: FrozenTrial) -> None:
         """Raise where the named parameter is unknown to every trial."""

@@ -25,6 +25,10 @@ MAX_REACH = 3
 MIN_STRETCH = 4
 # After so many flat probes without an incumbent one is run in full.
 FLATS_PER_RUN = 4
+# Where to go on when a warm start shows no progress: the earlier rate is probably not far too low.
+WARM_POINTS = (-1, -3)
+# A warm start is far off where the point beside it makes more than twice its progress.
+FAR_SHARE = 0.5
 # A search without end stops halving at this share of the spacing: one part in 10^6 of the rate.
 MIN_GAP = 1e-6
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -129,6 +133,9 @@ def _propose_coarse(evidence: Evidence, taken: set[int]) -> tuple[int, Question]
     if len(evidence.seen.keys() | taken) > grid.last - grid.first:
         # Every point is seen.
         return _propose_recheck(evidence, taken)
+    if not evidence.incumbent.is_full and not evidence.incumbent.is_broken:
+        # It still runs: what it does not answer yet is not asked again.
+        return _propose_near(evidence, taken)
     return (
         _propose_near(evidence, taken)
         or _propose_recheck(evidence, taken)
@@ -150,8 +157,26 @@ def _propose_scan(evidence: Evidence, taken: set[int]) -> tuple[int, Question] |
         return deeper
     flat = [i for i in evidence.seen if i < top]
     floor = max(flat, default=grid.first - 1)
+    beside = _propose_beside_start(known, grid, top)
+    if beside is not None:
+        return beside
     inner = _widest([floor, *(i for i in known if floor < i < top), top])
     return inner or _widest([grid.first - 1, *known, grid.last + 1])
+
+
+def _propose_beside_start(
+    known: Sequence[int], grid: Grid, top: int
+) -> tuple[int, Question] | None:
+    """Leave a warm start that showed no progress: below, before the whole range is scanned.
+
+    A rate that is somewhat too low would still have shown some progress.
+    """
+    if grid.origin is None:
+        return None
+    for point in WARM_POINTS:
+        if point not in known and grid.first <= point < min(top, grid.last + 1):
+            return point, "scan"
+    return None
 
 
 def _propose_deeper(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
@@ -186,10 +211,25 @@ def _propose_near(evidence: Evidence, taken: set[int]) -> tuple[int, Question] |
     above = min([j for j in known if j > i], default=grid.last + 1) - i - 1
     if below <= 0 and above <= 0:
         return None
-    # An earlier study's rate is probably near: its neighbours first.
-    is_warm = i == 0 and grid.origin is not None
-    reach = 1 if is_warm else min(MAX_REACH, (max(below, above) + 1) // 2)
+    reach = min(MAX_REACH, (max(below, above) + 1) // 2)
+    if grid.origin is not None and not _is_far(evidence, i):
+        # An earlier study's rate is probably near: its neighbours first, then longer steps.
+        reach = min(reach, max(1, abs(i)))
     return (i - reach if below >= above else i + reach), "halve"
+
+
+def _is_far(evidence: Evidence, i: int) -> bool:
+    """Tell whether the incumbent left the point nearer to a warm start far behind."""
+    incumbent, initial = evidence.incumbent, evidence.initial
+    if incumbent is None or initial is None or i == 0:
+        return False
+    shares = [
+        share
+        for probe in evidence.seen.get(i - 1 if i > 0 else i + 1, ())
+        if len(probe.curve) and probe.is_finite
+        if (share := is_behind(probe.curve, initial, incumbent.curve)) is not None
+    ]
+    return bool(shares) and max(shares) < FAR_SHARE
 
 
 def _propose_recheck(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from optuna_bisect._checks import check_direction, check_positive, check_share, check_steps
+from optuna_bisect._checks import (
+    check_direction,
+    check_positive,
+    check_schedule,
+    check_share,
+    check_steps,
+)
+
+# A full run whose rate decays to zero wants a correction with this much less of a power: on 24
+# recorded tasks the power is 0.16 +- 0.24 at a constant rate and 0.02 +- 0.23 with a cosine.
+DECAY_RELIEF = 0.15
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,7 @@ class Settings:
     seed: int | None = None
     report_direction: str | None = None
     warm_start: float | None = None
+    final_schedule: str = "constant"
 
     def __post_init__(self) -> None:
         """Reject settings outside their range, saying what came."""
@@ -35,8 +46,15 @@ class Settings:
         if self.stale_after is not None:
             check_positive("stale_after", self.stale_after)
         check_direction(self.report_direction)
+        check_schedule(self.final_schedule)
         if self.warm_start is not None:
             check_positive("warm_start", self.warm_start)
+
+    @property
+    def final_exponent(self) -> float:
+        """Power of the correction of the final trial's rate."""
+        relief = DECAY_RELIEF if self.final_schedule == "decay" else 0.0
+        return max(0.0, self.horizon_exponent - relief)
 
     def study_seed(self, study_name: str) -> int:
         """Return the seed that all probes of a study share, the same for every worker."""

@@ -126,7 +126,8 @@ def not_finite(curve: Curve) -> Verdict:
     return Verdict("overshoot", confidence.CERTAIN, f"loss is not finite at step {step}")
 
 
-def _side(rate: float, best_rate: float) -> tuple[VerdictName, str]:
+def side_of(rate: float, best_rate: float) -> tuple[VerdictName, str]:
+    """Name the verdict on a rate that lost to the best one, and where it lies."""
     if rate > best_rate:
         return "overshoot", "above"
     return "undershoot", "below"
@@ -146,7 +147,7 @@ def _judge_progress(
     share = is_behind(curve, start, incumbent.curve)
     if share is None:
         return None
-    name, where = _side(rate, incumbent.rate)
+    name, where = side_of(rate, incumbent.rate)
     sure = confidence.of_cut(
         _decades(rate, incumbent.rate), share / PROGRESS_RATIO, len(curve) - N_SKIPPED
     )
@@ -197,7 +198,7 @@ def compare_ends(
     if own - best < SAME_END * progress:
         same = f"as good within {SAME_END:.0%} of the progress"
         return Verdict("balanced", near, f"{compared}: {same}")
-    name, where = _side(rate, best_rate)
+    name, where = side_of(rate, best_rate)
     sure = confidence.UNSCALED_END
     if progress > 0:
         sure = confidence.of_end((own - best) / progress)

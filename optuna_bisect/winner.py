@@ -111,7 +111,7 @@ def judge(history: History) -> Outcome:
         The outcome.
     """
     evidence = history.evidence()
-    exhausted = history.max_probes is not None and history.past.n_probes >= history.max_probes
+    exhausted = history.is_exhausted
     if evidence is None or not evidence.probes:
         return Outcome(is_over=history.has_final and exhausted)
     converged = propose(evidence) is None

@@ -39,6 +39,7 @@ RANGES = ((1e-6, 1.0), (1e-5, 10.0), (1e-8, 100.0))
 # What tells the rules' reasons apart; the first that fits.
 RULES = {
     "not finite": "is not finite",
+    "answered by others": "answered by others",
     "above the initial loss": "above the initial",
     "moved and came back": "came back",
     "no progress": "no progress beyond",
@@ -109,7 +110,8 @@ def judge_search(task: Task, setting: Setting, seed: int) -> Iterator[Judgement]
     search(study, bench)
     truth = find_truth(task, bench)
     for trial in study.trials:
-        if trial.user_attrs.get("bisect_role") == "probe" and trial.state.is_finished():
+        attrs = trial.user_attrs
+        if attrs.get("bisect_role") == "probe" and "bisect_verdict" in attrs:
             yield _compare(trial, task.name, truth, bench)
 
 
@@ -151,6 +153,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--range", type=float, nargs=2, action="append", metavar=("LOW", "HIGH"))
     add("--seeds", type=int, default=5, help="shifts of the range")
     add("--noise", type=float, default=0.0, help="relative noise of each report")
+    add("--workers", type=int, default=1, help="workers that report in turn")
     add("--figure", type=Path, help="write stated confidence over observed share")
     return parser.parse_args(arguments)
 
@@ -160,7 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     settings = [
-        Setting(horizon, low, high, options.noise)
+        Setting(horizon, low, high, options.noise, workers=options.workers)
         for horizon in options.horizon
         for low, high in options.range or RANGES
     ]

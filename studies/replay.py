@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 N_REPORTS = 12
 DATA = Path(__file__).parent / "data"
+TABLES = [DATA / "sweep_constant.jsonl.gz", DATA / "sweep_cosine.jsonl.gz"]
 
 
 class Setting(NamedTuple):
@@ -44,42 +45,54 @@ class Setting(NamedTuple):
     noise: float = 0.0
     flip: float = 0.0
     workers: int = 1
+    schedule: str = "constant"
+    fresh_seeds: bool = False
 
 
 class Task:
     """One recorded task at one horizon: probes to look at, full runs to judge by."""
 
-    def __init__(self, name: str, runs: list[dict], horizon: float) -> None:
+    def __init__(self, name: str, runs: list[dict], full_runs: list[dict], horizon: float) -> None:
         self.name = name
         total, width = runs[0]["total_steps"], runs[0]["report_steps"]
         n_windows = max(1, round(horizon * total / width / N_REPORTS))
         self.probe_share = n_windows * width * N_REPORTS / total
         self.initial = float(np.median([r["initial"] for r in runs if r["initial"] is not None]))
-        by_rate = defaultdict(list)
-        for run in sorted(runs, key=lambda r: (r["lr"], r["seed"])):
-            by_rate[run["lr"]].append(run)
-        self._log_rates = np.log10(list(by_rate))
-        self._curves = [[_curve(r["reports"], n_windows) for r in rs] for rs in by_rate.values()]
-        finals = [np.mean([_loss(r["final"]) for r in rs]) for rs in by_rate.values()]
-        self._finals = np.minimum(finals, self.initial)
+        self._curves = {
+            lr: [_curve(r["reports"], n_windows) for r in rs] for lr, rs in _by_rate(runs).items()
+        }
+        self._finals = {
+            lr: min(self.initial, float(np.mean([_loss(r["final"]) for r in rs])))
+            for lr, rs in _by_rate(full_runs).items()
+        }
 
     @property
     def rates(self) -> list[float]:
         """The recorded rates in ascending order."""
-        return [float(rate) for rate in 10**self._log_rates]
-
-    def _nearest(self, lr: float) -> int:
-        return int(np.argmin(np.abs(self._log_rates - math.log10(lr))))
+        return list(self._curves)
 
     def curve(self, lr: float, seed: int) -> list[float]:
         """Return the reports of a probe without the untrained loss."""
-        curves = self._curves[self._nearest(lr)]
+        curves = self._curves[_nearest(lr, tuple(self._curves))]
         return curves[seed % len(curves)]
 
     def regret(self, lr: float) -> float:
         """Return the share of the attainable loss reduction that a full run at a rate loses."""
-        best = float(self._finals.min())
-        return (float(self._finals[self._nearest(lr)]) - best) / (self.initial - best)
+        best = min(self._finals.values())
+        return (self._finals[_nearest(lr, tuple(self._finals))] - best) / (self.initial - best)
+
+
+def _by_rate(runs: list[dict]) -> dict[float, list[dict]]:
+    """Group runs by their rate, seeds in order."""
+    found = defaultdict(list)
+    for run in sorted(runs, key=lambda r: (r["lr"], r["seed"])):
+        found[run["lr"]].append(run)
+    return found
+
+
+def _nearest(lr: float, rates: tuple[float, ...]) -> float:
+    """Return the recorded rate that is nearest in log space."""
+    return min(rates, key=lambda rate: abs(math.log(rate / lr)))
 
 
 def _loss(value: float | None) -> float:
@@ -109,7 +122,7 @@ class Bench:
         self.probe_share, self.setting, self.n_paid = task.probe_share, setting, 0
         self.rng = np.random.default_rng(seed)
         self.seed = int(self.rng.integers(2**31))
-        self._task = task
+        self._task, self._n_probes = task, 0
 
     @property
     def range(self) -> tuple[float, float]:
@@ -137,21 +150,26 @@ class Bench:
 
     def reports(self, lr: float) -> Iterator[float]:
         """Yield the reports of a probe, with noise where the setting asks for it."""
-        for loss in self._task.curve(lr, self.seed):
+        self._n_probes += 1
+        seed = self.seed + self._n_probes * self.setting.fresh_seeds
+        for loss in self._task.curve(lr, seed):
             self.n_paid += 1
             yield loss * (1 + self.setting.noise * self.rng.standard_normal())
 
 
-def load(paths: Iterable[Path], horizon: float) -> list[Task]:
-    """Read tables; tasks of several files come in the order of their names."""
+def load(paths: Iterable[Path], horizon: float, schedule: str = "constant") -> list[Task]:
+    """Read tables; tasks of several files come in the order of their names.
+
+    Probes run at a constant rate; the full runs are those with the given schedule.
+    """
     runs = defaultdict(list)
     for path in paths:
         with gzip.open(path, "rt") as lines:
             for line in lines:
                 run = json.loads(line)
-                if run.get("schedule", "constant") == "constant":
-                    runs[run["task"]].append(run)
-    return [Task(name, rows, horizon) for name, rows in sorted(runs.items())]
+                runs[run["task"], run.get("schedule", "constant")].append(run)
+    names = sorted({name for name, _ in runs})
+    return [Task(n, runs[n, "constant"], runs[n, schedule], horizon) for n in names]
 
 
 def evaluate(tasks: list[Task], method: str, setting: Setting, n_seeds: int) -> list[dict]:
@@ -191,7 +209,7 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     add = parser.add_argument
-    add("--tables", nargs="+", type=Path, default=[DATA / "sweep_constant.jsonl.gz"])
+    add("--tables", nargs="+", type=Path, default=TABLES)
     add("--horizon", type=float, nargs="+", default=[0.02, 0.05, 0.1], help="share of a full run")
     add("--method", nargs="+", default=["optuna_bisect"], choices=[*METHODS, "all"])
     add("--range", type=float, nargs=2, default=[1e-6, 1.0], metavar=("LOW", "HIGH"))
@@ -199,6 +217,8 @@ def parse() -> argparse.Namespace:
     add("--noise", type=float, default=0.0, help="relative noise of each report")
     add("--flip", type=float, default=0.0, help="share of recorded verdicts that are replaced")
     add("--workers", type=int, default=1, help="workers of optuna_bisect that report in turn")
+    add("--schedule", choices=["constant", "cosine"], default="constant", help="of full runs")
+    add("--fresh-seeds", action="store_true", help="another recorded seed for every probe")
     add("--by-optimizer", action="store_true", help="one line for each optimizer as well")
     add("--figure", type=Path, help="write cost over regret, one line a method")
     return parser.parse_args()
@@ -211,8 +231,16 @@ def main() -> None:
     methods = list(METHODS) if "all" in options.method else options.method
     points = defaultdict(list)
     for horizon in options.horizon:
-        tasks = load(options.tables, horizon)
-        setting = Setting(horizon, *options.range, options.noise, options.flip, options.workers)
+        tasks = load(options.tables, horizon, options.schedule)
+        setting = Setting(
+            horizon,
+            *options.range,
+            options.noise,
+            options.flip,
+            options.workers,
+            options.schedule,
+            options.fresh_seeds,
+        )
         for method in methods:
             rows = evaluate(tasks, method, setting, options.seeds)
             print_line(f"{horizon:5.1%} {method}", rows)

@@ -41,7 +41,8 @@ class FlippingPruner(VerdictPruner):
 
 def bisection(bench: Bench) -> float:
     """Search with this package; several workers report in turn."""
-    sampler = BisectionSampler(horizon_exponent=EXPONENT, seed=bench.seed, **bench.steps)
+    schedule = "constant" if bench.setting.schedule == "constant" else "decay"
+    sampler = BisectionSampler(seed=bench.seed, final_schedule=schedule, **bench.steps)
     pruner = FlippingPruner(bench.setting.flip, bench.rng)
     return search(optuna.create_study(sampler=sampler, pruner=pruner), bench)
 

@@ -1,6 +1,6 @@
 """Warm starts, replayed: what a search costs that begins where an earlier one ended.
 
-Every recorded task is searched cold; then the same task, with its rates shifted by some decades and
+Every recorded task is searched cold; then the same task, with rates shifted by some decades and
 another recorded seed, is searched cold and by ``BisectionSampler.from_study``.
 
     python studies/warm_start.py --horizon 0.02
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import optuna
-from replay import DATA, Bench, Setting, load
+from replay import TABLES, Bench, Setting, load
 from searches import search
 
 from optuna_bisect import BisectionSampler, VerdictPruner
@@ -71,9 +71,7 @@ def run(bench: ShiftedBench, earlier: Study | None) -> tuple[Row, Study]:
 def main() -> None:
     """Print one line a shift."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument(
-        "--tables", nargs="+", type=Path, default=[DATA / "sweep_constant.jsonl.gz"]
-    )
+    parser.add_argument("--tables", nargs="+", type=Path, default=TABLES)
     parser.add_argument("--horizon", type=float, default=0.02)
     parser.add_argument("--range", type=float, nargs=2, default=[1e-6, 1.0])
     parser.add_argument("--seeds", type=int, default=2)

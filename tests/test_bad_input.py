@@ -34,6 +34,7 @@ SETTINGS = [
     {"horizon_exponent": math.nan},
     {"horizon_exponent": "0.3"},
     {"report_direction": "min"},
+    {"final_schedule": "cosine"},
 ]
 
 

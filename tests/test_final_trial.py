@@ -115,6 +115,25 @@ def test_everything_overshoots_and_the_study_stops_and_says_what_to_change(
     assert any("range" in line for line in warned)
 
 
+def test_a_full_run_that_decays_starts_higher() -> None:
+    rates = {}
+    for schedule in ("constant", "decay"):
+        study = new_study(final_schedule=schedule)
+        study.optimize(make_objective())
+        rates[schedule] = study.best_trial.params["lr"]
+        winner, final = ob.find_winner(study), ob.trial_plan(study.best_trial)
+        assert final.start_lr == winner.lr
+    horizon = STEPS["probe_steps"] / STEPS["final_steps"]
+    assert rates["constant"] == pytest.approx(winner.lr * horizon**0.32, rel=0.02)
+    assert rates["decay"] == pytest.approx(winner.lr * horizon**0.17, rel=0.02)
+
+
+def test_no_correction_is_not_turned_round_by_a_decay() -> None:
+    study = new_study(final_schedule="decay", horizon_exponent=0.1)
+    study.optimize(make_objective())
+    assert study.best_trial.params["lr"] == pytest.approx(ob.find_winner(study).lr)
+
+
 def test_max_probes_spent_takes_the_best_so_far() -> None:
     study = new_study(max_probes=2)
     study.optimize(make_objective())

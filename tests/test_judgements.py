@@ -98,7 +98,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("rule", judgements.RULES)
+@pytest.mark.parametrize("rule", CASES)
 def test_each_rule_is_known_by_its_reason(rule) -> None:
     losses = CASES[rule]
     steps = tuple(10 * i for i in range(13))
@@ -112,6 +112,15 @@ def test_each_rule_is_known_by_its_reason(rule) -> None:
     )
     assert verdict is not None
     assert judgements.rule_of(verdict.reason) == rule
+
+
+def test_rules_that_need_other_runs_are_the_only_ones_without_a_curve() -> None:
+    assert set(judgements.RULES) - set(CASES) == {"answered by others"}
+
+
+def test_every_verdict_of_parallel_workers_is_known(table) -> None:
+    found = judgements.collect([table], [Setting(0.1, 1e-6, 1.0, workers=4)], 1)
+    assert len(found) >= 4
 
 
 def test_a_cut_without_any_progress_is_known_as_a_cut() -> None:

@@ -144,7 +144,8 @@ def test_import_adds_less_than_50_ms_to_import_optuna(tmp_path, monkeypatch) -> 
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     code = (
         "import time, optuna, optuna.pruners;"
-        "t = time.perf_counter(); import optuna_bisect; print(time.perf_counter() - t)"
+        # Processor time: other processes do not count.
+        "t = time.process_time(); import optuna_bisect; print(time.process_time() - t)"
     )
     assert any(float(finish(start_python(["-c", code]))) < 0.05 for _ in range(8))
 

@@ -41,12 +41,12 @@ def test_an_optimum_that_stayed_costs_three_probes() -> None:
     assert compare(0.0)[1] == 3
 
 
-def test_a_quarter_of_the_probes_is_saved_where_the_optimum_moved_by_less_than_half_a_decade() -> (
+def test_a_third_of_the_probes_is_saved_where_the_optimum_moved_by_less_than_half_a_decade() -> (
     None
 ):
     pairs = [compare(moved_by) for moved_by in (-0.45, -0.2, 0.0, 0.2, 0.45)]
     cold, warm = (statistics.fmean(side) for side in zip(*pairs, strict=True))
-    assert warm <= 0.75 * cold
+    assert warm <= 0.65 * cold
 
 
 @pytest.mark.parametrize("moved_by", [-2.0, 2.0])

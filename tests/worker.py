@@ -12,8 +12,8 @@ from pathlib import Path
 
 import optuna
 from curves import STEPS, Trainer, make_objective
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 
 import optuna_bisect as ob
 
@@ -29,6 +29,7 @@ def start_python(arguments: list[str]) -> subprocess.Popen[str]:
     """Start a Python that finds the tests and the package, with warnings as errors."""
     return subprocess.Popen(
         [sys.executable, "-W", "error", *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -58,11 +59,17 @@ def kill_when_hanging(worker: subprocess.Popen[str], sign: int = signal.SIGKILL)
 
 
 def open_storage(url: str, **options: object) -> BaseStorage:
-    """Open ``journal:PATH`` or a database URL."""
-    if url.startswith("journal:"):
-        return JournalStorage(JournalFileBackend(url.removeprefix("journal:")))
+    """Open ``journal:PATH``, ``redis:URL``, ``grpc:HOST:PORT`` or a database URL."""
+    kind, _, rest = url.partition(":")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if kind == "journal":
+            return JournalStorage(JournalFileBackend(rest))
+        if kind == "redis":
+            return JournalStorage(JournalRedisBackend(rest))
+        if kind == "grpc":
+            host, port = rest.split(":")
+            return GrpcStorageProxy(host=host, port=int(port))
         return RDBStorage(url, **options)
 
 
