@@ -219,3 +219,41 @@ def starts_untrained(curve: Curve) -> bool:
     With a report at every step it may as well follow a whole epoch.
     """
     return len(curve) > 1 and curve.steps[0] == 0 and curve.steps[1] > 1
+
+
+def unevenness_of(curve: Curve, initial: float) -> float:
+    """Measure how unevenly a curve departs from the initial loss.
+
+    Args:
+        curve: A finite curve.
+        initial: The loss before training.
+
+    Returns:
+        Largest over median departure of the reports after the first: near 1 where all are moved
+        alike, as by hard batches; huge where the loss explodes. 1.0 where nothing moved.
+    """
+    departures = [abs(loss - initial) for loss in curve.losses[1:]]
+    largest = max(departures, default=0.0)
+    middle = float(np.median(departures)) if departures else 0.0
+    if largest == 0:
+        return 1.0
+    return largest / middle if middle > 0 else math.inf
+
+
+def late_share_of(curve: Curve, initial: float) -> float:
+    """Measure which share of its progress a run made in its second half.
+
+    Args:
+        curve: A finite curve.
+        initial: The loss before training.
+
+    Returns:
+        0.5 for a straight descent, near 0 for one that has flattened; 0.0 where there are too few
+        reports to tell, or no progress.
+    """
+    if len(curve) < 2 * N_AVERAGED:
+        return 0.0
+    middle = int(np.argmin(np.abs(np.asarray(curve.steps) - curve.steps[-1] / 2)))
+    half = float(np.median(curve.losses[middle - N_AVERAGED // 2 :][:N_AVERAGED]))
+    end = float(np.median(curve.losses[-N_AVERAGED:]))
+    return (half - end) / (initial - end) if initial > end else 0.0

@@ -11,15 +11,19 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from optuna_bisect import confidence
 from optuna_bisect.curves import (
     N_SKIPPED,
+    PROGRESS_RATIO,
     Curve,
     has_jumped,
     is_above,
     is_behind,
     is_flat,
     is_leaving,
+    late_share_of,
     starts_untrained,
+    unevenness_of,
 )
 
 VerdictName = Literal["overshoot", "undershoot", "balanced"]
@@ -27,6 +31,13 @@ VERDICT_NAMES: tuple[VerdictName, ...] = ("overshoot", "undershoot", "balanced")
 
 # Without an incumbent a run is left alone for this share of a probe: the window to recover in.
 RECOVERY_SHARE = 0.25
+# Runs that end within this share of the better one's progress are equally good.
+SAME_END = 0.01
+# A run has not flattened when its second half brought more than this share of its progress: half
+# of what a straight line makes there.
+STRAIGHT = 0.25
+# Departures from the initial loss as uneven as this come from the rate and not from the batches.
+ERRATIC = 10.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ def classify(
     if incumbent is None or not len(incumbent.curve):
         return _judge_alone(curve, initial, probe_steps, over, is_patient=is_patient)
     if over:
-        return _judge_end(curve, rate, incumbent)
+        return _judge_end(curve, rate, initial, incumbent)
     return _judge_progress(curve, rate, initial, incumbent)
 
 
@@ -112,7 +123,7 @@ def not_finite(curve: Curve) -> Verdict:
     """Return the one verdict that is certain: overshoot, at the first loss that is not finite."""
     pairs = zip(curve.steps, curve.losses, strict=True)
     step = next(s for s, loss in pairs if not math.isfinite(loss))
-    return Verdict("overshoot", 1.0, f"loss is not finite at step {step}")
+    return Verdict("overshoot", confidence.CERTAIN, f"loss is not finite at step {step}")
 
 
 def side_of(rate: float, best_rate: float) -> tuple[VerdictName, str]:
@@ -120,6 +131,11 @@ def side_of(rate: float, best_rate: float) -> tuple[VerdictName, str]:
     if rate > best_rate:
         return "overshoot", "above"
     return "undershoot", "below"
+
+
+def _decades(rate: float, other: float) -> float:
+    """Return the distance of two rates; 0 on a linear range that is not positive."""
+    return abs(math.log10(rate / other)) if min(rate, other) > 0 else 0.0
 
 
 def _judge_progress(
@@ -132,19 +148,36 @@ def _judge_progress(
     if share is None:
         return None
     name, where = side_of(rate, incumbent.rate)
-    reason = (
-        f"progress {share:.2f} of trial {incumbent.number}'s at step {curve.steps[-1]}; "
-        f"rate {where} it"
+    sure = confidence.of_cut(
+        _decades(rate, incumbent.rate), share / PROGRESS_RATIO, len(curve) - N_SKIPPED
     )
-    return Verdict(name, 0.95, reason)
+    return Verdict(name, sure, f"{_describe_lag(curve, start, share, incumbent)}; rate {where} it")
 
 
-def _judge_end(curve: Curve, rate: float, incumbent: Incumbent) -> Verdict:
+def _describe_lag(curve: Curve, start: float, share: float, incumbent: Incumbent) -> str:
+    step, best = curve.steps[-1], f"trial {incumbent.number}"
+    if share > 0:
+        return f"progress {share:.2f} of {best}'s at step {step}"
+    level = f"loss {curve.losses[-1]:.4g}, at first {start:.4g}"
+    return f"no progress at step {step} ({level}), unlike {best}"
+
+
+def _judge_end(curve: Curve, rate: float, initial: float | None, incumbent: Incumbent) -> Verdict:
     best = float(np.interp(curve.steps[-1], incumbent.curve.steps, incumbent.curve.losses))
-    return compare_ends(curve.losses[-1], rate, best, incumbent.number, incumbent.rate)
+    start = incumbent.curve.losses[0] if initial is None else initial
+    own, number, best_rate = curve.losses[-1], incumbent.number, incumbent.rate
+    return compare_ends(own, rate, best, number, best_rate, progress=start - best)
 
 
-def compare_ends(own: float, rate: float, best: float, number: int, best_rate: float) -> Verdict:
+def compare_ends(
+    own: float,
+    rate: float,
+    best: float,
+    number: int,
+    best_rate: float,
+    *,
+    progress: float = 0.0,
+) -> Verdict:
     """Judge a run that was not cut by where it ended.
 
     Args:
@@ -153,15 +186,23 @@ def compare_ends(own: float, rate: float, best: float, number: int, best_rate: f
         best: The incumbent's at the same step.
         number: The incumbent's trial number.
         best_rate: The incumbent's rate.
+        progress: The incumbent's progress up to there; 0 or less: unknown.
 
     Returns:
-        Balanced if it is the best so far, else the side on which it lies.
+        Balanced if it is the best so far or as good, else the side on which it lies.
     """
     compared = f"ends at {own:.4g}, trial {number} at {best:.4g}"
+    near = confidence.of_best(_decades(rate, best_rate))
     if own < best or rate == best_rate:
-        return Verdict("balanced", 0.8, f"{compared}: the best so far")
+        return Verdict("balanced", near, f"{compared}: the best so far")
+    if own - best < SAME_END * progress:
+        same = f"as good within {SAME_END:.0%} of the progress"
+        return Verdict("balanced", near, f"{compared}: {same}")
     name, where = side_of(rate, best_rate)
-    return Verdict(name, 0.8, f"{compared}; rate {where} it")
+    sure = confidence.UNSCALED_END
+    if progress > 0:
+        sure = confidence.of_end((own - best) / progress)
+    return Verdict(name, sure, f"{compared}; rate {where} it")
 
 
 def _judge_alone(
@@ -179,24 +220,41 @@ def _judge_alone(
     if not over and (not known or len(curve) <= N_SKIPPED):
         return None
     start = curve.losses[0] if initial is None else initial
-    step = curve.steps[-1]
     if is_above(curve, start):
-        reason = f"loss {curve.losses[-1]:.4g} is above the initial {start:.4g} at step {step}"
-        return Verdict("overshoot", 0.95, reason)
+        return _judge_rise(curve, start)
     if is_flat(curve, start):
         is_open = not over and (is_patient or is_leaving(curve, start))
-        return None if is_open else _judge_flat(curve, start, step)
-    return Verdict("balanced", 0.6, _describe_descent(curve, start)) if over else None
+        return None if is_open else _judge_flat(curve, start)
+    return _judge_descent(curve, start) if over else None
 
 
-def _judge_flat(curve: Curve, start: float, step: int) -> Verdict:
+def _judge_rise(curve: Curve, start: float) -> Verdict:
+    level = f"loss {curve.losses[-1]:.4g} is above the initial {start:.4g}"
+    reason = f"{level} at step {curve.steps[-1]}, after the time to recover"
+    return Verdict("overshoot", confidence.of_rise(unevenness_of(curve, start)), reason)
+
+
+def _judge_flat(curve: Curve, start: float) -> Verdict:
     """Guess which kind of flat this is; the search takes no direction from it."""
+    now, step = f"{curve.losses[-1]:.4g}", curve.steps[-1]
     if has_jumped(curve, start):
-        reason = f"loss moved and came back to {curve.losses[-1]:.4g} at step {step}"
-        return Verdict("overshoot", 0.55, reason)
-    reason = f"no progress beyond the noise at step {step}: loss {curve.losses[-1]:.4g}"
-    return Verdict("undershoot", 0.55, reason)
+        far = max(curve.losses[1:], key=lambda loss: abs(loss - start))
+        reason = f"loss went from {start:.4g} to {far:.4g} and came back to {now} at step {step}"
+        return Verdict("overshoot", confidence.FLAT, reason)
+    reason = f"no progress beyond the noise at step {step}: loss {now}, at first {start:.4g}"
+    if unevenness_of(curve, start) < ERRATIC:
+        return Verdict("undershoot", confidence.FLAT, f"{reason}; too low, or dead")
+    # Likely an overshoot, but the halves of the pruner go by the name: see studies/LOG.md.
+    reason = f"{reason}, at most {max(curve.losses):.4g}: no direction"
+    return Verdict("undershoot", confidence.FLOOR, reason)
 
 
-def _describe_descent(curve: Curve, start: float) -> str:
-    return f"descends from {start:.4g} to {curve.losses[-1]:.4g} by step {curve.steps[-1]}"
+def _judge_descent(curve: Curve, start: float) -> Verdict:
+    """Tell a descent that has flattened from one that a higher rate would speed up."""
+    late = late_share_of(curve, start)
+    descent = f"descends from {start:.4g} to {curve.losses[-1]:.4g} by step {curve.steps[-1]}"
+    if late <= STRAIGHT:
+        reason = f"{descent} and flattens; nothing to compare with yet"
+        return Verdict("balanced", confidence.FLOOR, reason)
+    reason = f"still {descent}, {late:.0%} of it in the second half: too slow"
+    return Verdict("undershoot", confidence.of_straight(late), reason)

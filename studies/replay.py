@@ -66,6 +66,11 @@ class Task:
             for lr, rs in _by_rate(full_runs).items()
         }
 
+    @property
+    def rates(self) -> list[float]:
+        """The recorded rates in ascending order."""
+        return list(self._curves)
+
     def curve(self, lr: float, seed: int) -> list[float]:
         """Return the reports of a probe without the untrained loss."""
         curves = self._curves[_nearest(lr, tuple(self._curves))]
@@ -118,6 +123,11 @@ class Bench:
         self.rng = np.random.default_rng(seed)
         self.seed = int(self.rng.integers(2**31))
         self._task, self._n_probes = task, 0
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The range of the search."""
+        return self.low, self.high
 
     @property
     def initial(self) -> float:

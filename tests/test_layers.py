@@ -19,6 +19,7 @@ HEAVY = ("torch", "plotly", "pandas", "sklearn", "optuna_dashboard", "matplotlib
 # These, and all that they reach, import nothing but numpy and the standard library.
 PURE = (
     "bracket",
+    "confidence",
     "curves",
     "verdicts",
     "grid",

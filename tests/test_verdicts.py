@@ -55,7 +55,12 @@ def test_a_run_that_keeps_up_gets_no_verdict_before_the_end() -> None:
 
 @pytest.mark.parametrize(
     ("speed", "rate", "name"),
-    [(0.5, 1e-1, "balanced"), (0.38, 1e-1, "overshoot"), (0.38, 1e-3, "undershoot")],
+    [
+        (0.5, 1e-1, "balanced"),
+        (0.38, 1e-1, "balanced"),  # lacks 0.2 % of the progress
+        (0.3, 1e-1, "overshoot"),
+        (0.3, 1e-3, "undershoot"),
+    ],
 )
 def test_the_end_of_a_probe_decides_by_its_last_loss(speed: float, rate: float, name: str) -> None:
     verdict = classify(descent(speed), rate, initial=2.3, incumbent=BEST, probe_steps=PROBE)
@@ -77,7 +82,7 @@ def test_without_an_incumbent_flat_gets_the_likelier_verdict_with_low_confidence
 def test_a_spike_within_the_recovery_window_is_forgiven() -> None:
     spiked = curve(2.3, 50.0, 1.6, 1.5)
     assert classify(spiked, 1e-2, initial=2.3, probe_steps=PROBE) is None
-    recovered = curve(2.3, 50.0, *(2.0 - 0.1 * i for i in range(11)))
+    recovered = curve(2.3, 50.0, *(1.0 + 0.6**i for i in range(11)))
     verdict = classify(recovered, 1e-2, initial=2.3, probe_steps=PROBE)
     assert verdict is not None
     assert verdict.name == "balanced"
@@ -88,6 +93,61 @@ def test_a_loss_that_stays_above_the_initial_one_overshoots() -> None:
     assert verdict is not None
     assert verdict.name == "overshoot"
     assert "above the initial" in verdict.reason
+
+
+def test_a_run_alone_that_has_not_flattened_undershoots() -> None:
+    straight = classify(curve(*np.linspace(2.3, 1.1, 13)), 1e-4, initial=2.3, probe_steps=PROBE)
+    assert straight is not None
+    assert straight.name == "undershoot"
+    assert (
+        straight.reason
+        == "still descends from 2.3 to 1.1 by step 120, 45% of it in the second half: too slow"
+    )
+    flattened = classify(descent(0.5), 1e-2, initial=2.3, probe_steps=PROBE)
+    assert flattened is not None
+    assert flattened.name == "balanced"
+
+
+def test_a_cut_is_surer_the_further_behind_and_the_further_away() -> None:
+    def cut(speed: float, rate: float) -> float:
+        run = descent(speed).until(20)
+        verdict = classify(run, rate, initial=2.3, incumbent=BEST, probe_steps=PROBE)
+        assert verdict is not None
+        return verdict.confidence
+
+    assert cut(0.02, 3e-2) > cut(0.2, 3e-2)
+    assert cut(0.2, 1e-1) > cut(0.2, 3e-2)
+
+
+def test_a_rise_that_all_reports_share_is_less_sure_than_an_explosion() -> None:
+    shared = classify(curve(2.3, 2.314, 2.313, 2.312), 1e-4, initial=2.3, probe_steps=PROBE)
+    explodes = classify(curve(2.3, 2.9, 80.0, 9e6), 1.0, initial=2.3, probe_steps=PROBE)
+    assert shared is not None
+    assert explodes is not None
+    assert shared.confidence < 0.6
+    assert explodes.confidence > 0.9
+
+
+def test_a_flat_curve_that_jumps_about_gets_the_lowest_confidence() -> None:
+    wild = classify(curve(2.3, 5.3e5, 1.2e3, 7.4e3), 1.0, initial=2.3, probe_steps=PROBE)
+    assert wild is not None
+    assert wild.confidence == 0.51
+    assert "no direction" in wild.reason
+
+
+def test_a_reason_stays_short_where_the_loss_explodes() -> None:
+    burst = classify(curve(2.3, 4e9, 8e27), 1.0, initial=2.3, incumbent=BEST, probe_steps=PROBE)
+    assert burst is not None
+    assert burst.reason == (
+        "no progress at step 20 (loss 8e+27, at first 2.3), unlike trial 4; rate above it"
+    )
+
+
+def test_rates_of_a_linear_range_may_be_zero() -> None:
+    assert compare_ends(0.4, 0.0, 0.5, 3, 0.01).name == "balanced"
+    verdict = classify(descent(0.1).until(20), 0.0, initial=2.3, incumbent=BEST, probe_steps=PROBE)
+    assert verdict is not None
+    assert verdict.name == "undershoot"
 
 
 def test_no_flat_verdict_before_the_end_where_the_initial_loss_is_unknown() -> None:
