@@ -25,7 +25,7 @@ from optuna_bisect.bracket import Bracket
 from optuna_bisect.names import find_rate_name, is_known_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from optuna.study import Study
     from optuna.trial import BaseTrial, FixedTrial
@@ -159,6 +159,13 @@ def latest(trials: Sequence[FrozenTrial]) -> Attrs:
             # A trial with a role carries every setting that there is.
             break
     return Attrs(**found)
+
+
+def claims_since(study: Study, trial: FrozenTrial, known: Container[int]) -> dict[int, float]:
+    """Return the rates that other trials have claimed, without those that are known to be over."""
+    others = [t for t in all_trials(study) if t.number not in known and t.number != trial.number]
+    claims = {t.number: t.user_attrs.get(PREFIX + "claim") for t in others}
+    return {number: claim for number, claim in claims.items() if claim is not None}
 
 
 def storage_of(study: Study) -> object:
