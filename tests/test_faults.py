@@ -133,14 +133,13 @@ CHECKED = {"skip_table_creation": True, "skip_compatibility_check": True}
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings("ignore:.*:ResourceWarning", "ignore::pytest.PytestWarning")
 def test_a_hundred_kills_over_postgres_lose_nothing() -> None:
     """The heartbeat fails the trials of the dead, the retry callback clones them."""
     with servers.storage("postgres") as url:
         storage = open_storage(url)
         with Nursery(url, grace=1.0, retry=True, **HEARTBEAT, **CHECKED) as nursery:
             check_kills(nursery, storage, 13, 8, (0.1, 1.0))
-        storage.engine.dispose()
+        servers.close(storage)
 
 
 def stop_and_go(nursery: Nursery, storage, name: str, n_pauses: int) -> None:
