@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna_bisect.settings import Settings
 
 # Two workers that choose at one moment may choose alike; after so many clashes they do.
-MAX_CLAIMS = 4
+MAX_CLAIMS = 12
 # For so long the lower one of two that clash waits for the other one to give way.
 _GIVE_WAY_SECONDS = 0.1
 # A probe that has no rate after this many seconds is no longer given the best question.
