@@ -101,6 +101,9 @@ def mariadb(folder: Path) -> Iterator[str]:
 def _mariadb_answers(socket: Path) -> bool:
     import pymysql
 
+    if not socket.exists():
+        # An attempt that fails leaves an open socket behind.
+        return False
     try:
         connection = pymysql.connect(user="root", unix_socket=str(socket))
     except pymysql.err.OperationalError:
