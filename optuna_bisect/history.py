@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import threading
 import time
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -172,6 +173,8 @@ def read_history(
 
 class _Reading(NamedTuple):
     trial_id: int
+    # Two storages may number their trials alike.
+    storage: weakref.ref[object]
     history: History
     taken_at: float
     cost: float
@@ -196,14 +199,17 @@ def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> Hist
         The history, seconds old at worst where storage is slow.
     """
     now, last = time.monotonic(), _readings.get(threading.get_ident())
-    is_own = last is not None and last.trial_id == trial._trial_id
+    storage = _attrs.storage_of(study)
+    is_own = last is not None and (last.trial_id, last.storage()) == (trial._trial_id, storage)
     if last is not None and is_own:
         gap = max(last.cost / MAX_READING_SHARE, LEAST_READING_GAP)
         if now < last.taken_at + gap:
             return last.history
     history = read_history(study, settings, exclude=trial.number)
     done = time.monotonic()
-    _readings[threading.get_ident()] = _Reading(trial._trial_id, history, done, done - now)
+    _readings[threading.get_ident()] = _Reading(
+        trial._trial_id, weakref.ref(storage), history, done, done - now
+    )
     return history
 
 

@@ -169,6 +169,31 @@ def test_many_pauses_longer_than_the_grace_period(journal) -> None:
             stop_and_go(nursery, open_storage(journal), f"s{i}", 4)
 
 
+def test_a_claim_that_took_too_long_looks_again_and_gives_way(monkeypatch) -> None:
+    """The other worker has waited out its patience meanwhile and runs the final trial."""
+    monkeypatch.setattr(claims, "ROLE_GRACE_SECONDS", 0.0)
+    storage = InMemoryStorage()
+    study = join_study(storage, "s")
+    while not with_role(study, "final"):
+        trial = study.ask()
+        if ob.trial_plan(trial).is_final:
+            break
+        study.tell(trial, state=run_probe(trial))
+    late = storage.get_trial(storage.create_new_trial(study._study_id))
+    settings = study.sampler._settings
+    decision = claims._reconsider(study, late, settings)
+    assert decision.role == "surplus"
+    assert f"final trial {trial.number} began" in decision.reason
+    storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    assert claims._reconsider(study, late, settings).role == "final"
+
+
+def run_probe(trial: optuna.Trial) -> TrialState:
+    with pytest.raises(optuna.TrialPruned):
+        make_objective(every=8)(trial)
+    return TrialState.PRUNED
+
+
 def with_heartbeat(folder) -> optuna.Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
