@@ -7,7 +7,6 @@ FrozenTrial shares its attribute dict with the live trial. ``prune()`` finds the
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import functools
 import math
@@ -25,7 +24,7 @@ from optuna_bisect.bracket import Bracket
 from optuna_bisect.names import find_rate_name, is_known_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from optuna.study import Study
     from optuna.trial import BaseTrial, FixedTrial
@@ -110,9 +109,11 @@ def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
     for name, value in attrs.items():
         key = _KEY_OF[name]
         if value is not None and known.get(key) != value:
-            # A trial that another worker has ended by mistake takes no more attributes.
-            with contextlib.suppress(UpdateFinishedTrialError, TrialPruned):
+            try:  # noqa: SIM105  # a hot path: contextlib.suppress costs as much as a write
                 storage.set_trial_user_attr(trial_id, key, value)
+            except (UpdateFinishedTrialError, TrialPruned):
+                # A trial that another worker has ended by mistake takes no more attributes.
+                pass
             known[key] = value
 
 
@@ -172,6 +173,12 @@ def settings_of(trial: FrozenTrial, found: dict[str, tuple[int, Any]]) -> bool:
         if value is not None and (name not in found or found[name][0] < number):
             found[name] = (number, value)
     return _ROLE_KEY in raw
+
+
+def claims_among(trials: Sequence[FrozenTrial], own: int) -> dict[int, float]:
+    """Return the rates that trials have claimed, without one's own."""
+    claims = {t.number: t.user_attrs.get(PREFIX + "claim") for t in trials if t.number != own}
+    return {number: claim for number, claim in claims.items() if claim is not None}
 
 
 def storage_of(study: Study) -> object:

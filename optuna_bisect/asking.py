@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 from optuna_bisect import _attrs
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from optuna_bisect.settings import Settings
 
 # Two workers that choose at one moment may choose alike; after so many clashes they do.
-MAX_CLAIMS = 4
+MAX_CLAIMS = 12
+# For so long the lower one of two that clash waits for the other one to give way.
+_GIVE_WAY_SECONDS = 0.1
 # A probe that has no rate after this many seconds is no longer given the best question.
 RATE_GRACE_SECONDS = 10.0
 
@@ -39,8 +42,8 @@ def ask_rate(
 
     Workers see each other's rates only once they are written, so that two that choose at the same
     moment from different readings may choose alike. So a rate is claimed, and given up where
-    another live probe turns out to have it. Both of two that clash may give way, which costs
-    nothing: there are other rates.
+    another live probe turns out to have it: by the higher number at once, by the lower one where
+    the other does not give way because it had made sure before.
 
     Args:
         study: The study.
@@ -56,12 +59,13 @@ def ask_rate(
     for _ in range(MAX_CLAIMS):
         proposal, (low, high) = propose_beside(history, trial.number, distribution)
         rate = fit_into(proposal.rate, distribution)
-        if not history.running:
+        if history.is_alone and len(_attrs.all_trials(study)) == history.n_trials:
+            # Whoever comes later sees this probe, and leaves it the best question.
             break
         _attrs.write(study, trial, claim=rate)
-        history = read_history(study, settings, exclude=trial.number)
-        if not _is_taken(history, rate):
+        if _is_kept(study, trial, settings, history, rate):
             break
+        history = read_history(study, settings, exclude=trial.number)
     is_new_name = param_name != history.facts.setting("param")
     _attrs.write(
         study,
@@ -102,6 +106,31 @@ def propose_beside(
     return proposal, evidence.bracket
 
 
-def _is_taken(history: History, rate: float) -> bool:
-    rates = [r.rate for r in history.running if r.role == "probe" and r.rate is not None]
-    return any(math.isclose(rate, other, rel_tol=1e-9) for other in rates)
+def _is_kept(
+    study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
+) -> bool:
+    """Tell whether a claim may be kept: nobody else has the rate, or he gives it up."""
+    end = time.monotonic() + _GIVE_WAY_SECONDS
+    while True:
+        others = _find_clashes(study, trial, settings, history, rate)
+        if not others:
+            return True
+        if min(others) < trial.number or time.monotonic() > end:
+            return False
+        time.sleep(_GIVE_WAY_SECONDS / 10)
+
+
+def _find_clashes(
+    study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
+) -> list[int]:
+    """Return the trials that took a rate since a reading."""
+    trials = _attrs.all_trials(study)
+    changed = [*(trials[n] for n in history.open), *trials[history.n_trials :]]
+    claims = _attrs.claims_among(changed, trial.number)
+    found = [n for n, claim in claims.items() if math.isclose(rate, claim, rel_tol=1e-9)]
+    if not found:
+        return []
+    # Somebody has it; whether he lives takes a closer look.
+    now = read_history(study, settings, exclude=trial.number)
+    live = {r.number for r in now.running}
+    return [n for n in found if n in live or n not in now.open]

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 _logger = logging.get_logger(__name__)
 
-# Who wants the final trial waits this many seconds at most for trials with a lower number that
-# have no role yet: their workers died, or stand still.
+# Who wants the final trial waits this many seconds at most for each trial with a lower number that
+# has no role yet, and for so many of them: their workers died, or stand still.
 ROLE_GRACE_SECONDS = 10.0
+MAX_AWAITED = 3
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 
@@ -83,7 +84,7 @@ def _wait_for_decision(
     while True:
         read_at = time.monotonic()
         history = read_history(study, settings, exclude=trial.number)
-        if read_at - started > ROLE_GRACE_SECONDS:
+        if read_at - started > _patience(history, trial.number):
             with_role = tuple(r for r in history.running if r.role is not None)
             history = history._replace(running=with_role)
         decision = decide(
@@ -99,6 +100,12 @@ def _wait_for_decision(
             _logger.info(_waiting(trial.number, decision, settings))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _patience(history: History, number: int) -> float:
+    """Return for how long to wait: each of those before this one waits for the ones before it."""
+    n_before = sum(r.role is None and r.number < number for r in history.running)
+    return ROLE_GRACE_SECONDS * min(n_before, MAX_AWAITED)
 
 
 def _waiting(number: int, decision: Decision, settings: Settings) -> str:

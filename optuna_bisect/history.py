@@ -69,6 +69,8 @@ class History(NamedTuple):
         max_probes: Number of probes after which the search ends in any case.
         warm_start: Rate at which an earlier study says to start.
         facts: What all other trials say about the study as a whole.
+        n_trials: Number of trials that there were.
+        open: Numbers of all that had not finished, the caller's own among them.
     """
 
     view: View
@@ -79,6 +81,13 @@ class History(NamedTuple):
     max_probes: int | None
     warm_start: float | None = None
     facts: Facts = NO_FACTS
+    n_trials: int = 0
+    open: tuple[int, ...] = ()
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other trial had begun and not finished."""
+        return len(self.open) <= 1
 
     @property
     def param_name(self) -> str | None:
@@ -170,6 +179,8 @@ def read_history(
         max_probes=known.max_probes or facts.setting("max_probes"),
         warm_start=known.warm_start,
         facts=facts,
+        n_trials=len(trials),
+        open=ledger.open,
     )
 
 

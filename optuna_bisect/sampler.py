@@ -52,7 +52,8 @@ class BisectionSampler(BaseSampler):
         final_steps: Length of the full run in steps. With a known probe length that differs, the
             study ends with one final trial of that length; None: there is no final trial.
         horizon_exponent: Power of the horizon correction, in [0, 1].
-        max_probes: Number of probes after which the final trial is started in any case.
+        max_probes: Number of probes after which the final trial is started in any case. Those
+            of workers that had nothing better to ask count only beyond three times as many.
         independent_sampler: Sampler of all other parameters; random by default.
         stale_after: Seconds without a sign of life after which a running trial counts as dead.
             Must exceed the longest gap between reports. None: never.

@@ -36,7 +36,7 @@ class Nursery:
     def __init__(self, url: str, grace: float | None = None, **options: Any) -> None:
         self._process = start_python([__file__, url, json.dumps([grace, options])])
 
-    def __enter__(self) -> Nursery:  # noqa: PYI034  # Self needs Python 3.11
+    def __enter__(self) -> Nursery:  # noqa: PYI034 (Self needs Python 3.11)
         return self
 
     def __exit__(self, *_: object) -> None:

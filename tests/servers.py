@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from optuna.storages import RDBStorage
+from worker import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +101,9 @@ def mariadb(folder: Path) -> Iterator[str]:
 def _mariadb_answers(socket: Path) -> bool:
     import pymysql
 
+    if not socket.exists():
+        # An attempt that fails leaves an open socket behind.
+        return False
     try:
         connection = pymysql.connect(user="root", unix_socket=str(socket))
     except pymysql.err.OperationalError:
@@ -128,23 +133,34 @@ def _wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
+def make_tables(url: str) -> None:
+    """Make the tables of a database, and leave no connection open."""
+    opened = open_storage(url)
+    if isinstance(opened, RDBStorage):
+        close(opened)
+
+
+def close(opened: RDBStorage) -> None:
+    """Close the connections of a database, which would warn when they are collected."""
+    opened.remove_session()
+    opened.engine.dispose()
+
+
 @contextlib.contextmanager
 def storage(kind: str) -> Iterator[str]:
     """Start what a kind of storage needs, make its tables, and yield the URL for workers."""
-    from worker import open_storage
-
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(server_folder())
         if kind == "grpc":
             database = stack.enter_context(postgres(folder))
-            open_storage(database)
+            make_tables(database)
             yield stack.enter_context(grpc_proxy(database))
             return
         starters = {"postgres": postgres, "valkey": valkey, "mariadb": mariadb}
         files = {"sqlite": f"sqlite:///{folder}/s.db", "journal": f"journal:{folder}/s"}
         url = files[kind] if kind in files else stack.enter_context(starters[kind](folder))
         # Once, beforehand: several processes that make the tables at once fail in Optuna.
-        open_storage(url)
+        make_tables(url)
         yield url
 
 

@@ -1,0 +1,246 @@
+"""Workers that die at any call, stand still, or are taken for dead by mistake."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import signal
+import time
+import warnings
+
+import optuna
+import pytest
+import servers
+from crowd import join_study, summarize
+from curves import LOW, STEPS, Trainer, make_objective, with_role
+from dying import DyingStorage, Killed
+from kills import run_and_kill
+from nursery import Nursery
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState
+from test_storages import assert_one_final
+from worker import open_storage
+
+import optuna_bisect as ob
+from optuna_bisect import _attrs, asking, claims
+from optuna_bisect.history import read_history
+
+STALE_AFTER = 0.1
+
+
+@pytest.fixture
+def short_patience(monkeypatch) -> None:
+    monkeypatch.setattr(claims, "ROLE_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(asking, "RATE_GRACE_SECONDS", 0.05)
+
+
+def die_and_finish(n_calls: int, monkeypatch, *, after: bool) -> tuple[bool, optuna.Study]:
+    """Run a study, die at a call, and let another process finish; whether it died at all."""
+    shared = InMemoryStorage()
+    join_study(shared, "s")
+    name = _attrs._process_id()
+    with monkeypatch.context() as patch:
+        patch.setattr(_attrs, "_process_id", lambda: "a process that is dead")
+        dying = DyingStorage(shared, n_calls, after=after)
+        try:
+            join_study(dying, "s", stale_after=STALE_AFTER).optimize(make_objective(every=8))
+        except (Killed, UnboundLocalError):  # Optuna's own clean-up falls over the death
+            assert dying.is_dead
+    has_died = dying.is_dead
+    assert _attrs._process_id() == name
+    if has_died:
+        time.sleep(STALE_AFTER + 0.01)
+    study = join_study(shared, "s", stale_after=STALE_AFTER)
+    verdicts = {t.number: t.user_attrs.get("bisect_verdict") for t in with_role(study, "probe")}
+    study.optimize(make_objective(every=8))
+    judged = {n: verdict for n, verdict in verdicts.items() if verdict}
+    assert set(judged) <= {p.number for p in read_history(study).past.probes}
+    assert all(study.trials[n].user_attrs["bisect_verdict"] == v for n, v in judged.items())
+    return has_died, study
+
+
+def check_deaths(calls: range, monkeypatch, *, after: bool) -> int:
+    """Die at each of the calls in turn; return the number of deaths."""
+    unbroken = die_and_finish(10**9, monkeypatch, after=after)[1]
+    n_probes = len(with_role(unbroken, "probe"))
+    for n_deaths, n_calls in enumerate(calls):
+        has_died, study = die_and_finish(n_calls, monkeypatch, after=after)
+        if not has_died:
+            return n_deaths
+        assert_one_final(study)
+        assert len(with_role(study, "probe")) <= n_probes + 1, n_calls
+    raise AssertionError("the study was killed at every call; it never got to its end")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+def test_a_worker_may_die_at_any_storage_call(after, monkeypatch, short_patience) -> None:
+    assert check_deaths(range(4 + after, 10**6, 11), monkeypatch, after=after) > 10
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+def test_a_worker_may_die_at_every_storage_call(after, monkeypatch, short_patience) -> None:
+    assert check_deaths(range(4, 10**6), monkeypatch, after=after) > 100
+
+
+def test_the_verdict_of_a_worker_that_died_before_it_ended_its_trial_counts() -> None:
+    study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
+    dead = study.ask()
+    lr = dead.suggest_float("lr", LOW, 1.0, log=True)
+    for step in range(0, 41, 2):
+        dead.report(Trainer().loss(lr, step), step)
+        if dead.should_prune():
+            break
+    assert study.trials[0].state == TrialState.RUNNING
+    assert [p.number for p in read_history(study).past.probes] == [0]
+    study.optimize(make_objective())
+    assert lr not in [t.params["lr"] for t in study.trials[1:]]
+    assert_one_final(study)
+
+
+def kills_journal(folder, n_studies: int, n_kills: int) -> None:
+    url = f"journal:{folder}/s"
+    storage = open_storage(url)
+    with Nursery(url, grace=1.0) as nursery:
+        check_kills(nursery, storage, n_studies, n_kills, (0.02, 0.4), stale_after=1.0)
+
+
+def check_kills(nursery, storage, n_studies, n_kills, pause, **settings) -> None:
+    """Bar: one complete final, no verdict lost, at most one extra probe for each kill."""
+    whole = run_and_kill(nursery, storage, "whole", 0, **settings)
+    names = [f"k{i}" for i in range(n_studies)]
+    killed = [run_and_kill(nursery, storage, name, n_kills, pause, **settings) for name in names]
+    assert {o.summary["complete"] for o in killed} == {1}
+    assert {o.summary["complete_in_all"] for o in killed} == {1}
+    assert [o.lost for o in killed] == [set()] * n_studies
+    n_extra = sum(o.summary["probes"] - whole.summary["probes"] for o in killed)
+    print(f"{n_studies * n_kills} kills, {n_extra} extra probes")  # noqa: T201
+    assert n_extra <= n_studies * n_kills
+
+
+def test_workers_killed_at_random_moments_lose_nothing(folder) -> None:
+    kills_journal(folder, 1, 6)
+
+
+@pytest.mark.soak
+def test_a_hundred_kills_over_a_journal_file_lose_nothing(folder) -> None:
+    kills_journal(folder, 13, 8)
+
+
+HEARTBEAT = {"heartbeat_interval": 1, "grace_period": 2}
+CHECKED = {"skip_table_creation": True, "skip_compatibility_check": True}
+
+
+@pytest.mark.soak
+def test_a_hundred_kills_over_postgres_lose_nothing() -> None:
+    """The heartbeat fails the trials of the dead, the retry callback clones them."""
+    with servers.storage("postgres") as url:
+        storage = open_storage(url)
+        with Nursery(url, grace=1.0, retry=True, **HEARTBEAT, **CHECKED) as nursery:
+            check_kills(nursery, storage, 13, 8, (0.1, 1.0))
+        servers.close(storage)
+
+
+def stop_and_go(nursery: Nursery, storage, name: str, n_pauses: int) -> None:
+    """Stop one of three workers for longer than others wait for it, again and again."""
+    chance = random.Random(name)
+    workers = [nursery.start(name) for _ in range(3)]
+    for _ in range(n_pauses):
+        time.sleep(chance.uniform(0.0, 0.3))
+        stopped = chance.choice(workers)
+        os.kill(stopped, signal.SIGSTOP)
+        time.sleep(0.5)
+        os.kill(stopped, signal.SIGCONT)
+    assert [nursery.wait(worker) for worker in workers] == [0, 0, 0]
+    summary = summarize(storage, name)
+    assert (summary["complete"], summary["running"]) == (1, 0)
+
+
+def test_workers_that_stand_still_for_longer_than_the_grace_period(journal) -> None:
+    with Nursery(journal, grace=0.2) as nursery:
+        stop_and_go(nursery, open_storage(journal), "s", 4)
+
+
+@pytest.mark.soak
+def test_many_pauses_longer_than_the_grace_period(journal) -> None:
+    with Nursery(journal, grace=0.2) as nursery:
+        for i in range(30):
+            stop_and_go(nursery, open_storage(journal), f"s{i}", 4)
+
+
+def test_a_claim_that_took_too_long_looks_again_and_gives_way(monkeypatch) -> None:
+    """The other worker has waited out its patience meanwhile and runs the final trial."""
+    monkeypatch.setattr(claims, "ROLE_GRACE_SECONDS", 0.0)
+    storage = InMemoryStorage()
+    study = join_study(storage, "s")
+    while not with_role(study, "final"):
+        trial = study.ask()
+        if ob.trial_plan(trial).is_final:
+            break
+        study.tell(trial, state=run_probe(trial))
+    late = storage.get_trial(storage.create_new_trial(study._study_id))
+    settings = study.sampler._settings
+    decision = claims._reconsider(study, late, settings)
+    assert decision.role == "surplus"
+    assert f"final trial {trial.number} began" in decision.reason
+    storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    assert claims._reconsider(study, late, settings).role == "final"
+
+
+def run_probe(trial: optuna.Trial) -> TrialState:
+    with pytest.raises(optuna.TrialPruned):
+        make_objective(every=8)(trial)
+    return TrialState.PRUNED
+
+
+def with_heartbeat(folder) -> optuna.Study:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=2)
+        storage = open_storage(
+            f"sqlite:///{folder}/s.db",
+            heartbeat_interval=60,
+            heartbeat_stale_trial_callback=retry,
+        )
+    return join_study(storage, "s")
+
+
+@pytest.mark.parametrize("role", ["probe", "final"])
+@pytest.mark.parametrize("when", ["before a report", "before the end"])
+def test_a_live_trial_that_the_heartbeat_failed_ends_quietly(folder, role, when) -> None:
+    """Another worker took it for dead: its clone is run, and the worker goes on."""
+    study, failed = with_heartbeat(folder), []
+    stranger = open_storage(f"sqlite:///{folder}/s.db")
+
+    def fail(trial: optuna.Trial) -> None:
+        failed.append(trial.number)
+        stranger.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        study._storage.get_heartbeat_stale_trial_callback()(study, study.trials[trial.number])
+
+    def objective(trial: optuna.Trial) -> float:
+        is_victim = not failed and ob.trial_plan(trial).role == role
+        if is_victim and when == "before a report":
+            trial.suggest_float("lr", LOW, 1.0, log=True)
+            fail(trial)
+        try:
+            return make_objective(every=8)(trial)
+        finally:
+            if is_victim and not failed:
+                fail(trial)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.optimize(objective)
+    assert study.trials[failed[0]].state == TrialState.FAIL
+    assert_one_final(study)
+    assert study.best_trial.number not in failed
+    assert all(t.state.is_finished() for t in study.trials)
+
+
+def test_a_guarded_storage_can_be_copied_to_another_process(folder) -> None:
+    study = with_heartbeat(folder)
+    study.optimize(make_objective(every=8), n_trials=1)
+    copy = pickle.loads(pickle.dumps(study))  # noqa: S301 (our own)
+    copy.optimize(make_objective(every=8))
+    assert_one_final(study)
