@@ -59,6 +59,7 @@ class Attrs(NamedTuple):
     report_direction: str | None = None
     stale_after: float | None = None
     alive: str | None = None
+    adjustment: dict[str, Any] | None = None
 
     @property
     def bracket(self) -> Bracket | None:

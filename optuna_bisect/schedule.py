@@ -28,6 +28,7 @@ class Schedule:
         decay: Backbone: ``"law"``, ``"inverse"`` for 1 / (1 + k t) with the k that ends where
             the law ends, or ``"none"`` for a constant.
         min_lr: Rate at the end of the anneal; it never raises the rate.
+        warmup_steps: Steps over which the rate rises linearly from near zero. 0: none.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -42,6 +43,7 @@ class Schedule:
     anneal_fraction: float = 0.25
     decay: Decay = "law"
     min_lr: float = 0.0
+    warmup_steps: int = 0
 
     def __post_init__(self) -> None:
         """Reject values outside their range."""
@@ -62,6 +64,8 @@ class Schedule:
             raise ValueError(f"decay must be 'law', 'inverse' or 'none' but got {self.decay!r}.")
         if not (math.isfinite(self.min_lr) and self.min_lr >= 0):
             raise ValueError(f"min_lr must be finite and at least 0 but got {self.min_lr}.")
+        if self.warmup_steps < 0:
+            raise ValueError(f"warmup_steps must be at least 0 but got {self.warmup_steps}.")
         low, high = self.low or 0.0, math.inf if self.high is None else self.high
         if not low <= self.start_lr <= high:
             raise ValueError(
@@ -122,6 +126,17 @@ class Schedule:
         if self.low is not None:
             rate = max(rate, self.low * self.law(self.final_steps or step))
         return rate if self.high is None else min(rate, self.high)
+
+    def warm_up(self, step: int) -> float:
+        """Rise linearly to 1 over the first steps.
+
+        Args:
+            step: Number of steps done since the first weights.
+
+        Returns:
+            The factor, in (0, 1].
+        """
+        return min(1.0, (step + 1) / (self.warmup_steps + 1))
 
     def anneal(self, step: int) -> float:
         """Fall linearly from 1 to 0 over the last part of the run.

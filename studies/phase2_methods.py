@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-PROBE_FRACTION = 0.05
+PROBE_FRACTION = 0.1
 """Length of the winner's probe as a share of the full run."""
 REACH = 30.0
 """The bracket is start / REACH .. start * REACH."""
@@ -102,7 +102,7 @@ class OneCycle(Method):
 
 
 class Plateau(Method):
-    """torch's ReduceLROnPlateau on the validation loss: a third after 2 of 30 looks in vain."""
+    """torch's ReduceLROnPlateau on the validation loss: a third after 2 of 25 looks in vain."""
 
     def make(self) -> Optimizer:
         """Build it."""
