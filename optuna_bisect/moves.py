@@ -46,9 +46,8 @@ def move(schedule: Schedule, settings: Settings, state: State, event: Event) -> 
         # The first loss alone may be low by chance; a window that stayed there knows better.
         state = replace(state, initial=median(state.levels[-settings.window :]))
     if not is_up:
-        # The bracket narrows: growth stays below a rate that was too high, half-way in log space.
-        ceiling = min(state.ceiling, math.sqrt(old * new))
-        state = replace(state, levels=(), val_levels=(), ceiling=ceiling)
+        # What was too high stays too high: the fall that follows a cut must not raise it again.
+        state = replace(state, levels=(), val_levels=(), ceiling=min(state.ceiling, new))
     if is_collapse:
         peak = -math.inf if state.initial is None else state.initial
         n_collapses = state.n_collapses + 1

@@ -25,6 +25,10 @@ _STRAIGHT = 0.5
 """Elasticity above which a leg is too straight for a rate that is too high."""
 _UNBENT = 1.2
 """Elasticity above which a leg is still accelerating, and short legs flatter high rates."""
+_EXCURSION = 0.1
+"""Rise above the initial loss, as a share of the progress, that is no mere noise."""
+_SURE = 2.0
+"""Lead in standard deviations of a level, beyond which the rate that lost is never tried again."""
 _CLEAR_PROGRESS = 4.0
 """Progress in standard deviations of a level, below which legs cannot be told apart."""
 _WIN = 1.1
@@ -159,6 +163,9 @@ def _choose(race: Race, *, is_won: bool) -> Race:
     rate, is_first = race.rate, race.best_rate is None
     is_clear = is_won and not is_first and _progress(race, race.levels) > _bar(race, _CLEAR)
     if is_won:
+        gain = _progress(race, race.levels) - _progress(race, race.best or race.levels)
+        if race.direction == "down" and gain > _SURE * noise(race.best):
+            race = replace(race, ceiling=min(race.ceiling, rate * SPACING**0.5))
         race = replace(race, keeps=True, best_rate=rate, best=race.levels)
     elif race.direction == "up" or is_first:
         race = replace(race, ceiling=min(race.ceiling, rate))
@@ -195,6 +202,8 @@ def _turn(race: Race, *, is_won: bool, is_first: bool, is_clear: bool) -> Direct
         return "down"
     if is_first:
         return _first_turn(race)
+    if not is_won and race.direction == "up" and race.n_legs == 2:
+        return "down"
     return race.direction if is_won and is_clear else "over"
 
 
@@ -203,12 +212,12 @@ def _first_turn(race: Race) -> Direction:
 
     What is not decided here is left to the feedback, which sees more of the curve.
     """
-    deviation = noise(race.levels)
-    if _progress(race, race.levels) < _CLEAR_PROGRESS * deviation:
-        is_excited = max(race.levels) > race.initial + 2 * deviation
-        return "down" if is_excited else "over"
-    elasticity = _elasticity(race)
-    if elasticity > _UNBENT:
+    progress, elasticity = _progress(race, race.levels), _elasticity(race)
+    if progress < _CLEAR_PROGRESS * noise(race.levels):
+        return "down"
+    # What first exploded and now recovers is straight as well, but no sign of a low rate.
+    is_excited = max(race.levels) > race.initial + _EXCURSION * progress
+    if elasticity > _UNBENT and not is_excited:
         return "over"
     return "up" if elasticity > _STRAIGHT else "down"
 

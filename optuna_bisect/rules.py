@@ -22,6 +22,7 @@ from optuna_bisect.symptoms import (
     find_overshoot,
     find_undershoot,
     has_learned,
+    has_stalled,
     is_healthy,
 )
 
@@ -47,7 +48,8 @@ def rate(schedule: Schedule, state: State, step: int) -> float:
         The rate, inside the bracket before the final anneal.
     """
     factor = schedule.warm_up(step - state.begin)
-    return factor * schedule.rate(step, state.gain * pause_factor(state, step))
+    gain = state.gain * pause_factor(state, step)
+    return factor * schedule.rate(step, gain, state.anneal_step)
 
 
 def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses) -> State:
@@ -76,7 +78,7 @@ def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses
     collapse = find_collapse(state)
     if collapse is not None:
         state = _fall(schedule, settings, state, collapse)
-    elif settings.feedback and state.decay_step is None and state.step < schedule.anneal_start:
+    elif settings.feedback and state.decay_step is None and not _is_late(schedule, state):
         state = _feed_back(schedule, settings, state)
     return _end_run(schedule, settings, state)
 
@@ -179,6 +181,9 @@ def _feed_back(schedule: Schedule, settings: Settings, state: State) -> State:
     if state.wait:
         return replace(state, wait=state.wait - 1)
     event = find_overshoot(settings, state)
+    if event is None and state.race is not None and has_stalled(settings, state):
+        # Noise is all that is left to lower; a cut besides was worse (studies/LOG.md).
+        return replace(state, anneal_step=state.step)
     if event is None:
         event = find_undershoot(settings, state, schedule.probe_steps)
         state = replace(state, streak=0 if event is None else state.streak + 1)
@@ -187,10 +192,17 @@ def _feed_back(schedule: Schedule, settings: Settings, state: State) -> State:
     return state if event is None else move(schedule, settings, state, event)
 
 
+def _is_late(schedule: Schedule, state: State) -> bool:
+    return state.anneal_step is not None or state.step >= schedule.anneal_start
+
+
 def _end_run(schedule: Schedule, settings: Settings, state: State) -> State:
     """Note the beginning of the anneal and the end of the run."""
-    if not state.annealing and state.step >= schedule.anneal_start:
-        event = Event("anneal", "The last part of the run has begun.")
+    if not state.annealing and _is_late(schedule, state):
+        why = "The last part of the run has begun."
+        if state.anneal_step is not None:
+            why = "The loss only fluctuates, so the last part of the run begins early."
+        event = Event("anneal", why)
         state = replace(state, annealing=True, events=(*state.events, event))
     if state.finished:
         return state

@@ -30,7 +30,7 @@ class Settings:
         cooldown: Intervals after a move in which nothing is judged, at least 0.
         max_moves: Moves within ten windows after which the feedback ends, at least 1.
         stall_windows: Windows of pure fluctuation, without any descent, that mean overshoot, at
-            least 1. None: 6, or 5 after a race, where the rate is constant until the anneal.
+            least 1. None: 6, or 5 after a race, where the anneal then begins at once.
         baseline: Training loss above which a loss that does not fall means undershoot, once
             the probe's horizon is over. None: only the run's own initial level counts.
 
@@ -122,6 +122,7 @@ class State:
         n_collapses: Collapses in a row, less than six windows apart.
         collapse: Interval of the last one, None if there was none.
         decay_step: Step from which the rate decays by 1 / (1 + k t), None if it does not.
+        anneal_step: Step at which the anneal began ahead of time, None where it did not.
         annealing: Whether the final anneal has begun.
         finished: Whether the run is over: plateau of the validation loss, or ``final_steps``.
         race: The race at the beginning of the run, None without one.
@@ -146,6 +147,7 @@ class State:
     n_collapses: int = 0
     collapse: int | None = None
     decay_step: int | None = None
+    anneal_step: int | None = None
     annealing: bool = False
     finished: bool = False
     race: Race | None = None

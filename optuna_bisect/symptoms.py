@@ -87,13 +87,24 @@ def find_overshoot(settings: Settings, state: State) -> Event | None:
         return Event("overshoot", "The validation loss rises while the training loss falls.")
     if trend(long) > -critical(LENIENT) and zigzag(long) > limit:
         return Event("overshoot", "The sign of the change flips at almost every interval.")
-    n_stall = n * (settings.stall_windows or (LONG if state.race is None else _STALL_AFTER_RACE))
-    stall = state.levels[-n_stall:]
-    if len(stall) < n_stall or not has_learned(state):
-        return None
-    if trend(stall) > -0.5 and zigzag(stall) > -critical(LENIENT):
-        return Event("overshoot", f"The loss only fluctuated for {n_stall} intervals.")
+    if state.race is None and has_stalled(settings, state):
+        return Event("overshoot", f"The loss only fluctuated for {settings.stall_windows or LONG} windows.")
     return None
+
+
+def has_stalled(settings: Settings, state: State) -> bool:
+    """Tell whether the loss only fluctuated for several windows, without any descent.
+
+    Args:
+        settings: How losses are read.
+        state: The state after an interval.
+    """
+    is_raced = state.race is not None
+    n = settings.window * (settings.stall_windows or (_STALL_AFTER_RACE if is_raced else LONG))
+    levels = state.levels[-n:]
+    if len(levels) < n or not has_learned(state):
+        return False
+    return trend(levels) > (0.0 if is_raced else -0.5) and zigzag(levels) > -critical(LENIENT)
 
 
 def find_undershoot(settings: Settings, state: State, probe_steps: int | None) -> Event | None:

@@ -230,12 +230,15 @@ def ours(**options: Any) -> Callable[..., Method]:
     return lambda *args: Bisection(*args, **options)
 
 
+OPEN = {"has_restore": False, "feedback": False}
 OURS: dict[str, Callable[..., Method]] = {
     "phase 2": ours(),
+    "without race": ours(leg_fraction=0.0),
     "without restore": ours(has_restore=False),
-    "open loop": ours(has_restore=False, feedback=False),
-    "law alone": ours(has_restore=False, feedback=False, anneal_fraction=0.0),
-    "anneal alone": ours(has_restore=False, feedback=False, decay="none"),
+    "law + anneal": ours(**OPEN),
+    "constant + half anneal": ours(**OPEN, decay="none", anneal_fraction=0.5),
+    "law alone": ours(**OPEN, anneal_fraction=0.0),
+    "inverse + anneal": ours(**OPEN, decay="inverse"),
     "clamp only": ClampOnly,
 }
 METHODS = RIVALS | OURS
