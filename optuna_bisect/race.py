@@ -186,9 +186,7 @@ def _choose(race: Race, *, is_won: bool) -> Race:
     # Where every leg collapsed, the lowest rate goes on from the first weights.
     back: Return = "first" if race.best_rate is None else "best"
     last = rate if race.best_rate is None else race.best_rate
-    return replace(
-        race, rate=last, direction="over", returns="nothing" if is_won else back
-    )
+    return replace(race, rate=last, direction="over", returns="nothing" if is_won else back)
 
 
 def _turn(race: Race, *, is_won: bool, is_first: bool, is_clear: bool) -> Direction:
@@ -217,8 +215,8 @@ def _first_turn(race: Race) -> Direction:
         return "down"
     # What first exploded and now recovers is straight as well, but no sign of a low rate.
     is_excited = max(race.levels) > race.initial + _EXCURSION * progress
-    if elasticity > _UNBENT and not is_excited:
-        return "over"
+    if elasticity > _UNBENT:
+        return "down" if is_excited else "over"
     return "up" if elasticity > _STRAIGHT else "down"
 
 

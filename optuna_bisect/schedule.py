@@ -66,6 +66,9 @@ class Schedule:
             raise ValueError(f"min_lr must be finite and at least 0 but got {self.min_lr}.")
         if self.warmup_steps < 0:
             raise ValueError(f"warmup_steps must be at least 0 but got {self.warmup_steps}.")
+        self._check_limits()
+
+    def _check_limits(self) -> None:
         low, high = self.low or 0.0, math.inf if self.high is None else self.high
         if not low <= self.start_lr <= high:
             raise ValueError(

@@ -88,7 +88,7 @@ def find_overshoot(settings: Settings, state: State) -> Event | None:
     if trend(long) > -critical(LENIENT) and zigzag(long) > limit:
         return Event("overshoot", "The sign of the change flips at almost every interval.")
     if state.race is None and has_stalled(settings, state):
-        return Event("overshoot", f"The loss only fluctuated for {settings.stall_windows or LONG} windows.")
+        return Event("overshoot", "The loss only fluctuated for several windows.")
     return None
 
 

@@ -104,7 +104,8 @@ def run(task: Task, make: Callable[..., Method], rate: float, base: float, seed:
         method.optimizer.train()
     values, step = [], 0
     try:
-        for step, value in losses_of(task, method, seed):
+        for n_steps, value in losses_of(task, method, seed):
+            step = n_steps
             if value is not None:
                 values.append(value if math.isfinite(value) else math.inf)
     except FloatingPointError:

@@ -17,11 +17,11 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 Optimizers = dict[str, "Callable[[list[nn.Parameter], float], torch.optim.Optimizer]"]
 
 OPTIMIZERS: Optimizers = {
-    "sgd": lambda p, lr: torch.optim.SGD(p, lr),
+    "sgd": torch.optim.SGD,
     "momentum": lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9),
-    "adam": lambda p, lr: torch.optim.Adam(p, lr),
+    "adam": torch.optim.Adam,
     "adamw": lambda p, lr: torch.optim.AdamW(p, lr, weight_decay=0.1),
-    "rmsprop": lambda p, lr: torch.optim.RMSprop(p, lr),
+    "rmsprop": torch.optim.RMSprop,
 }
 
 

@@ -185,9 +185,7 @@ def test_a_compiled_step_with_a_tensor_rate_sees_every_move():
     torch.manual_seed(0)
     model = torch.nn.Linear(6, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=torch.tensor(0.05))
-    scheduler = BisectionLR(
-        optimizer, WIDE, start_lr=0.05, restore=(model, optimizer), **OPTIONS
-    )
+    scheduler = BisectionLR(optimizer, WIDE, start_lr=0.05, restore=(model, optimizer), **OPTIONS)
     tensor = optimizer.param_groups[0]["lr"]
     compiled = torch.compile(optimizer.step, backend="eager")
     for step in range(60):

@@ -68,5 +68,5 @@ def test_without_reports_or_bracket_there_is_only_the_rate():
     adjustment = {"path": [[20, 0.1]], "moves": MOVES}
     study = make_study(adjustment, reports=False, bisect_low=None)
     figure = plot_adjustment(study)
-    assert figure.layout.yaxis2.domain is None
+    assert all(trace.name != "reported" for trace in figure.data)
     assert not figure.layout.shapes
