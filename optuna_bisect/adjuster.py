@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 try:
-    import torch
     from torch.optim.lr_scheduler import LRScheduler
 except ImportError as error:
     raise ImportError(
@@ -13,18 +12,25 @@ except ImportError as error:
     ) from error
 
 from optuna_bisect.divergence import Diverged, divergence
-from optuna_bisect.final_plan import default_interval, leg_levels, plan_options
+from optuna_bisect.final_plan import (
+    check_options,
+    default_interval,
+    leg_levels,
+    plan_options,
+)
 from optuna_bisect.journal import Entry, Journal
 from optuna_bisect.meter import Meter
 from optuna_bisect.plan import trial_plan
 from optuna_bisect.ranks import share
-from optuna_bisect.rates import find_ratios, first_rate, keep_rates, read_rates, write_rates
-from optuna_bisect.rules import Settings, State, advance, begin_race, end_race, is_healthy, rate
+from optuna_bisect.rates import find_ratios, first_rate, read_rates, write_rates
+from optuna_bisect.restorer import follow
+from optuna_bisect.rules import Settings, State, advance, begin_race, end_race, rate
 from optuna_bisect.schedule import Schedule
 from optuna_bisect.snapshot import Snapshot
 from optuna_bisect.state import pack, unpack
 
 if TYPE_CHECKING:
+    import torch
     from optuna.trial import BaseTrial
     from torch.optim import Optimizer
 
@@ -36,8 +42,6 @@ __all__ = ["BisectionLR", "Diverged", "Entry"]
 
 _MAX_RESTORES = 20
 """Collapses in a row after which a loss that is not finite is given up."""
-_N_PROVEN = 6
-"""Snapshots after which the last good one is trusted even if the run collapses twice."""
 
 
 class BisectionLR(LRScheduler):
@@ -101,16 +105,7 @@ class BisectionLR(LRScheduler):
         leg_fraction: float = 0.04,
         **options: Any,
     ) -> None:
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise TypeError(f"optimizer must be an Optimizer but got {type(optimizer).__name__}.")
-        if steps_per_call < 1:
-            raise ValueError(f"steps_per_call must be at least 1 but got {steps_per_call}.")
-        if interval_steps is not None and interval_steps < 1:
-            raise ValueError(f"interval_steps must be at least 1 but got {interval_steps}.")
-        if restore is not None and not (isinstance(restore, (tuple, list)) and len(restore) == 2):
-            raise ValueError(f"restore must be a pair (model, optimizer) but got {restore!r}.")
-        if not 0 <= leg_fraction <= 1:
-            raise ValueError(f"leg_fraction must be in [0, 1] but got {leg_fraction}.")
+        check_options(optimizer, restore, steps_per_call, interval_steps, leg_fraction)
         # The base constructor would call step() without a loss; ReduceLROnPlateau skips it too.
         self.optimizer = optimizer
         self._settings = Settings(**options)
@@ -278,31 +273,7 @@ class BisectionLR(LRScheduler):
             if is_collapse and not losses.is_finite:
                 raise divergence(losses.step, used, self._trial)
             return False
-        if is_collapse and not self._is_reopened():
-            # Dead units can look healthy for a while; they collapse again and again.
-            is_doubtful = self._state.n_collapses > 1 and snapshot.n_offers < _N_PROVEN
-            keep_rates(self.optimizer, snapshot.restart if is_doubtful else snapshot.restore)
-            return True
-        if self._is_snapshot_due():
-            snapshot.offer()
-        return self._end_leg(snapshot)
-
-    def _is_reopened(self) -> bool:
-        race = self._state.race
-        return race is not None and race.returns == "first"
-
-    def _end_leg(self, snapshot: Snapshot) -> bool:
-        """Keep the leg's weights or put others back, as the race says."""
-        race = self._state.race
-        if race is None:
-            return False
-        if race.keeps:
-            snapshot.keep()
-        if race.returns == "nothing":
-            return False
-        is_first = race.returns == "first"
-        keep_rates(self.optimizer, snapshot.rewind if is_first else snapshot.restore)
-        return True
+        return follow(snapshot, self.optimizer, self._state, self._settings)
 
     def _record(self, *, is_restored: bool) -> None:
         for event in self._state.events:
@@ -313,10 +284,6 @@ class BisectionLR(LRScheduler):
         self._journal.note_rate(self._n_steps(), self._rate())
         if self._state.events and self._trial is not None:
             self._journal.publish(self._trial)
-
-    def _is_snapshot_due(self) -> bool:
-        is_time = self._state.n_intervals % self._settings.window == 0
-        return is_time and is_healthy(self._state)
 
     def _set_rate(self, lr: float) -> None:
         if len(self._ratios) != len(self.optimizer.param_groups):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.rates import first_rate
 
@@ -16,6 +18,26 @@ _MIN_LEVELS = 8
 """The shortest leg of a race, in intervals."""
 _MAX_LEG = 0.1
 """The longest leg, as a share of the run: in shorter runs there is no race."""
+
+
+def check_options(
+    optimizer: Optimizer,
+    restore: object,
+    steps_per_call: int,
+    interval_steps: int | None,
+    leg_fraction: float,
+) -> None:
+    """Reject what the schedule and the feedback do not check themselves."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"optimizer must be an Optimizer but got {type(optimizer).__name__}.")
+    if steps_per_call < 1:
+        raise ValueError(f"steps_per_call must be at least 1 but got {steps_per_call}.")
+    if interval_steps is not None and interval_steps < 1:
+        raise ValueError(f"interval_steps must be at least 1 but got {interval_steps}.")
+    if restore is not None and not (isinstance(restore, (tuple, list)) and len(restore) == 2):
+        raise ValueError(f"restore must be a pair (model, optimizer) but got {restore!r}.")
+    if not 0 <= leg_fraction <= 1:
+        raise ValueError(f"leg_fraction must be in [0, 1] but got {leg_fraction}.")
 
 
 def plan_options(plan: TrialPlan, optimizer: Optimizer) -> dict[str, Any]:
