@@ -181,6 +181,24 @@ def record(options: argparse.Namespace) -> None:
                     print(f"{key}: {row.lowest:.4g} {row.last:.4g} in {row.seconds:.1f} s")
 
 
+def measure_overhead(task: Task) -> float:
+    """Return the time in `BisectionLR.step`, snapshots included, over that of the updates."""
+    method = METHODS["phase 2"](task, build(task, 0), 0.03, 0.03)
+    # CPU time: other processes on the machine do not count.
+    training = scheduling = 0.0
+    for _, (x, y) in zip(range(task.n_steps), batches(task, 0)):
+        begin = time.thread_time()
+        loss = task.loss(method.model(x), y)
+        method.optimizer.zero_grad()
+        loss.backward()
+        method.optimizer.step()
+        middle = time.thread_time()
+        method.step(loss.detach(), None)
+        training += middle - begin
+        scheduling += time.thread_time() - middle
+    return scheduling / training
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     formatter = argparse.ArgumentDefaultsHelpFormatter
@@ -192,6 +210,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", nargs="+", type=int, default=[0, 1, 2], help="weights and order of the data")
     add("--output", type=Path, default=PATH, help="the CSV file")
     add("--table", action="store_true", help="print the tables; run nothing")
+    add("--overhead", action="store_true", help="time the scheduler beside a training step")
     add("--figure", type=Path, help="draw the figure; run nothing")
     return parser.parse_args(argv)
 
@@ -201,6 +220,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parse(argv)
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if options.overhead:
+        print(f"step() takes {measure_overhead(TASKS['cnn-momentum']):.2%} of a training step")
+        return
     if options.table or options.figure:
         from phase2_report import show  # noqa: PLC0415
 
