@@ -87,6 +87,19 @@ def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
             print_table(Results(rows, metric, options.seed), tasks)
     print_tasks(Results(rows, "lowest", options.seed))
     print_bars(Results(rows, "lowest", options.seed), list(TASKS))
+    print_ablations(rows)
+
+
+def print_ablations(rows: Sequence[Row]) -> None:
+    """Print the parts of Phase 2, on the runs that all of them have."""
+    keys = [{(r.task, r.factor, r.seed) for r in rows if r.method == m} for m in OURS]
+    common = set.intersection(*keys)
+    chosen = [r for r in rows if (r.task, r.factor, r.seed) in common and r.method in OURS]
+    cosine = [r for r in rows if r.method == "cosine" and r.seed in {key[2] for key in common}]
+    results = Results([*chosen, *cosine])
+    tasks = [task for task in TASKS if any(key[0] == task for key in common)]
+    print(f"\nablations, {len(common)} runs each on {', '.join(tasks)}\n")
+    print_table(results, tasks)
 
 
 def print_table(results: Results, tasks: Sequence[str]) -> None:
@@ -102,6 +115,14 @@ def print_table(results: Results, tasks: Sequence[str]) -> None:
 
 def print_tasks(results: Results) -> None:
     """Print every task at 1x."""
+    print(
+        "\nphase 2 by task and start\n\n| task | 0.1x | 1x | 10x | cosine's best |\n"
+        + "| --- " * 5
+        + "|"
+    )
+    for task in TASKS:
+        own = [f"{results.mean(task, 'phase 2', factor):.4g}" for factor in (0.1, 1.0, 10.0)]
+        print(f"| {task} | " + " | ".join([*own, f"{results.best(task):.4g}"]) + " |")
     methods = ["phase 2", *RIVALS]
     print("\nat 1x, by task\n\n| task | " + " | ".join(methods) + " |")
     print("| --- |" + " --- |" * len(methods))
@@ -134,7 +155,8 @@ def draw(rows: Sequence[Row]) -> go.Figure:
     """Draw the loss over the start rate: all tasks first, then each task."""
     results, tasks = Results(rows), list(TASKS)
     titles = ["all tasks, relative to cosine's best start", *tasks]
-    figure = make_subplots(rows=2, cols=4, subplot_titles=titles, horizontal_spacing=0.06)
+    gaps = {"horizontal_spacing": 0.06, "vertical_spacing": 0.12}
+    figure = make_subplots(rows=2, cols=4, subplot_titles=titles, **gaps)
     for method, color in COLORS.items():
         for i in range(len(tasks) + 1):
             if i == 0:
@@ -157,7 +179,8 @@ def draw(rows: Sequence[Row]) -> go.Figure:
     for i, task in enumerate(tasks, 1):
         # A run that learned nothing would flatten all others.
         lowest = min(results.best(task, method) for method in COLORS)
-        top = [math.log10(0.93 * lowest), math.log10(4 * lowest)]
+        worst = max(results.mean(task, method, 0.1) for method in COLORS)
+        top = [math.log10(0.93 * lowest), math.log10(min(4 * lowest, 1.05 * worst))]
         figure.update_yaxes(range=top, nticks=5, row=i // 4 + 1, col=i % 4 + 1)
     figure.update_yaxes(range=[math.log10(0.85), math.log10(5)], row=1, col=1)
     figure.update_xaxes(title_text="start rate / the search's", row=2)
