@@ -8,6 +8,7 @@ single spike that healthy runs show.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import statistics
 from typing import TYPE_CHECKING
@@ -68,7 +69,8 @@ def slope(levels: Sequence[float]) -> float:
     """
     values = np.asarray(levels, dtype=float)
     later, earlier = _pairs(len(values))
-    return float(np.median((values[later] - values[earlier]) / (later - earlier)))
+    # np.median would import numpy.ma at its first call: 0.1 s in the middle of a run.
+    return median(((values[later] - values[earlier]) / (later - earlier)).tolist())
 
 
 def median(levels: Sequence[float]) -> float:
@@ -111,8 +113,8 @@ def zigzag(levels: Sequence[float]) -> float:
     n = len(levels)
     if n < MIN_WINDOW:
         return 0.0
-    changes = [b - a for a, b in zip(levels, levels[1:])]
-    n_turns = sum((a < 0 < b) or (b < 0 < a) for a, b in zip(changes, changes[1:]))
+    changes = [b - a for a, b in itertools.pairwise(levels)]
+    n_turns = sum((a < 0 < b) or (b < 0 < a) for a, b in itertools.pairwise(changes))
     return (n_turns - 2 * (n - 2) / 3) / math.sqrt((16 * n - 29) / 90)
 
 
