@@ -68,6 +68,7 @@ class Attrs(NamedTuple):
     alive: str | None = None
     claim: float | None = None
     judge: int | None = None
+    adjustment: dict[str, Any] | None = None
 
     @property
     def bracket(self) -> Bracket | None:

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 try:
-    import torch
     from torch.optim.lr_scheduler import LRScheduler
 except ImportError as error:
     raise ImportError(
         "optuna_bisect.adjuster needs torch; install it with: pip install optuna_bisect[torch]"
     ) from error
 
-from optuna_bisect.bracket import Bracket
 from optuna_bisect.divergence import Diverged, divergence
+from optuna_bisect.final_plan import (
+    check_options,
+    default_interval,
+    leg_levels,
+    plan_options,
+)
+from optuna_bisect.journal import Entry, Journal
 from optuna_bisect.meter import Meter
 from optuna_bisect.plan import trial_plan
-from optuna_bisect.rates import find_ratios, first_rate, keep_rates, read_rates, write_rates
-from optuna_bisect.rules import Settings, State, advance, is_healthy, rate
+from optuna_bisect.ranks import share
+from optuna_bisect.rates import find_ratios, first_rate, read_rates, write_rates
+from optuna_bisect.restorer import follow
+from optuna_bisect.rules import Settings, State, advance, begin_race, end_race, rate
 from optuna_bisect.schedule import Schedule
 from optuna_bisect.snapshot import Snapshot
+from optuna_bisect.state import pack, unpack
 
 if TYPE_CHECKING:
+    import torch
     from optuna.trial import BaseTrial
     from torch.optim import Optimizer
 
-    from optuna_bisect.plan import TrialPlan
+    from optuna_bisect.bracket import Bracket
     from optuna_bisect.schedule import Decay
     from optuna_bisect.snapshot import Restorable
 
@@ -34,25 +42,6 @@ __all__ = ["BisectionLR", "Diverged", "Entry"]
 
 _MAX_RESTORES = 20
 """Collapses in a row after which a loss that is not finite is given up."""
-_N_PROVEN = 6
-"""Snapshots after which the last good one is trusted even if the run collapses twice."""
-
-
-class Entry(NamedTuple):
-    """One line of the history.
-
-    Attributes:
-        step: Steps done.
-        lr: Rate of the first parameter group from then on.
-        signal: ``"overshoot"``, ``"undershoot"``, ``"collapse"``, ``"pause"``, ``"anneal"`` or
-            ``"finished"``.
-        reason: One sentence.
-    """
-
-    step: int
-    lr: float
-    signal: str
-    reason: str
 
 
 class BisectionLR(LRScheduler):
@@ -75,8 +64,13 @@ class BisectionLR(LRScheduler):
             10; at least 1.
         horizon_exponent: See `optuna_bisect.schedule.Schedule`.
         anneal_fraction: Share of the run, at its end, in which the rate falls linearly; 0: none.
-        decay: Shape before the anneal: ``"law"``, ``"inverse"`` or ``"none"``.
+            None: a half after a race, else a quarter.
+        decay: Shape before the anneal: ``"law"``, ``"inverse"`` or ``"none"``. None: none after a
+            race, which finds the rate itself, else the law.
         min_lr: Rate of the first group at the end of the anneal.
+        warmup_steps: Steps of linear warm-up, 0: none.
+        leg_fraction: With ``restore``, the run begins with a race of three rates or more from the
+            first weights (`optuna_bisect.race`); this share of it is one leg. 0: no race.
         options: Options of the feedback: see `optuna_bisect.rules.Settings`. ``feedback=False``
             leaves decay, anneal and restoring.
 
@@ -104,21 +98,24 @@ class BisectionLR(LRScheduler):
         steps_per_call: int = 1,
         interval_steps: int | None = None,
         horizon_exponent: float = 0.32,
-        anneal_fraction: float = 0.25,
-        decay: Decay = "law",
+        anneal_fraction: float | None = None,
+        decay: Decay | None = None,
         min_lr: float = 0.0,
+        warmup_steps: int = 0,
+        leg_fraction: float = 0.04,
         **options: Any,
     ) -> None:
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise TypeError(f"optimizer must be an Optimizer but got {type(optimizer).__name__}.")
-        if steps_per_call < 1:
-            raise ValueError(f"steps_per_call must be at least 1 but got {steps_per_call}.")
-        if interval_steps is not None and interval_steps < 1:
-            raise ValueError(f"interval_steps must be at least 1 but got {interval_steps}.")
-        if restore is not None and not (isinstance(restore, (tuple, list)) and len(restore) == 2):
-            raise ValueError(f"restore must be a pair (model, optimizer) but got {restore!r}.")
+        check_options(optimizer, restore, steps_per_call, interval_steps, leg_fraction)
         # The base constructor would call step() without a loss; ReduceLROnPlateau skips it too.
         self.optimizer = optimizer
+        self._settings = Settings(**options)
+        self._steps_per_call = steps_per_call
+        self._interval_steps = interval_steps or default_interval(probe_steps, final_steps)
+        n_levels = 0
+        if restore is not None and self._settings.feedback:
+            n_levels = leg_levels(leg_fraction, self._interval_steps, final_steps)
+        if anneal_fraction is None:
+            anneal_fraction = 0.5 if n_levels else 0.25
         self._schedule = Schedule(
             start_lr=start_lr,
             probe_steps=probe_steps,
@@ -127,20 +124,18 @@ class BisectionLR(LRScheduler):
             high=None if bracket is None else bracket.high,
             horizon_exponent=horizon_exponent,
             anneal_fraction=anneal_fraction,
-            decay=decay,
+            decay=decay or ("none" if n_levels else "law"),
             min_lr=min_lr,
+            warmup_steps=warmup_steps,
         )
-        self._settings = Settings(**options)
-        self._steps_per_call = steps_per_call
-        self._interval_steps = interval_steps or _default_interval(probe_steps, final_steps)
         self._restore = restore
         # Taken now: the weights before the first update are what an early collapse goes back to.
         self._snapshot = None if restore is None else Snapshot(restore)
         self._trial: BaseTrial | None = None
         self._is_active = True
         self._ratios = find_ratios(optimizer)
-        self.history: list[Entry] = []
-        self._state = State()
+        self._journal = Journal()
+        self._state = begin_race(self._schedule, n_levels) if n_levels else State()
         self.last_epoch = 0
         self._meter = Meter()
         self._set_rate(self._rate())
@@ -166,7 +161,7 @@ class BisectionLR(LRScheduler):
         """
         plan = trial_plan(trial)
         if plan.is_final:
-            options = _plan_options(plan, optimizer) | options
+            options = plan_options(plan, optimizer) | options
             options.setdefault("feedback", options["probe_steps"] is not None)
             scheduler = cls(optimizer, **options)
             scheduler._trial = trial
@@ -178,6 +173,18 @@ class BisectionLR(LRScheduler):
         write_rates(optimizer, rates)
         scheduler._last_lr = rates
         return scheduler
+
+    @property
+    def history(self) -> list[Entry]:
+        """Every move and what else happened: step, rate, signal, reason."""
+        return self._journal.entries
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The weights that may come back; save its ``state_dict`` too for an exact resume."""
+        if self._restore is not None and self._snapshot is None:
+            self._snapshot = Snapshot(self._restore)
+        return self._snapshot
 
     @property
     def finished(self) -> bool:
@@ -205,8 +212,9 @@ class BisectionLR(LRScheduler):
         if not self._is_active:
             self._last_lr = read_rates(self.optimizer)
             return False
-        if self._restore is not None and self._snapshot is None:
-            self._snapshot = Snapshot(self._restore)
+        if self._snapshot is None and self.snapshot is not None:
+            # After loading, without the weights to go back to.
+            self._state = end_race(self._schedule, self._state)
         self._meter.add(train_loss, val_loss)
         is_restored = self._is_interval_over() and self._decide()
         self._set_rate(self._rate())
@@ -215,14 +223,15 @@ class BisectionLR(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """Return numbers, strings, lists and dictionaries only, for ``weights_only=True``.
 
-        The options come from the constructor, and a snapshot is not part of it: after loading,
-        the weights at the next call are the first good ones.
+        The options come from the constructor. The weights that may come back are not part of it:
+        where ``restore`` was given, save ``snapshot.state_dict()`` too and load it afterwards, and
+        the resumed run equals an unbroken one. Without it a race that was not over is settled
+        with its best rate, and the weights at the next call are the first good ones.
         """
-        state = dataclasses.asdict(dataclasses.replace(self._state, events=()))
         return {
             "last_epoch": self.last_epoch,
-            "state": {k: list(v) if isinstance(v, tuple) else v for k, v in state.items()},
-            "history": [list(entry) for entry in self.history],
+            "state": pack(self._state),
+            "journal": self._journal.state_dict(),
             "meter": self._meter.state_dict(),
         }
 
@@ -232,11 +241,9 @@ class BisectionLR(LRScheduler):
         Args:
             state_dict: From a scheduler that was made with the same options.
         """
-        state: dict[str, Any] = state_dict["state"]
-        state = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
-        self._state = State(**state)
+        self._state = unpack(state_dict["state"])
         self._meter.load_state_dict(state_dict["meter"])
-        self.history = [Entry(*entry) for entry in state_dict["history"]]
+        self._journal.load_state_dict(state_dict["journal"])
         self.last_epoch = state_dict["last_epoch"]
         self._snapshot = None
         if self._is_active:
@@ -255,8 +262,8 @@ class BisectionLR(LRScheduler):
         return rate(self._schedule, self._state, self._n_steps())
 
     def _decide(self) -> bool:
-        """Close the interval; return whether a snapshot was restored."""
-        losses, self._meter = self._meter.read(self._n_steps()), Meter()
+        """Close the interval; return whether weights were put back."""
+        losses, self._meter = share(self._meter.read(self._n_steps())), Meter()
         used = rate(self._schedule, self._state, losses.step - self._steps_per_call)
         self._state = advance(self._schedule, self._settings, self._state, losses)
         is_collapse = any(event.signal == "collapse" for event in self._state.events)
@@ -266,13 +273,7 @@ class BisectionLR(LRScheduler):
             if is_collapse and not losses.is_finite:
                 raise divergence(losses.step, used, self._trial)
             return False
-        if is_collapse:
-            # Dead units can look healthy for a while; they collapse again and again.
-            is_doubtful = self._state.n_collapses > 1 and snapshot.n_offers < _N_PROVEN
-            keep_rates(self.optimizer, snapshot.restart if is_doubtful else snapshot.restore)
-        elif self._is_snapshot_due():
-            snapshot.offer()
-        return is_collapse
+        return follow(snapshot, self.optimizer, self._state, self._settings)
 
     def _record(self, *, is_restored: bool) -> None:
         for event in self._state.events:
@@ -280,36 +281,12 @@ class BisectionLR(LRScheduler):
             note = note if event.signal == "collapse" else ""
             entry = Entry(self._n_steps(), self._rate(), event.signal, event.reason + note)
             self.history.append(entry)
-
-    def _is_snapshot_due(self) -> bool:
-        is_time = self._state.n_intervals % self._settings.window == 0
-        return is_time and is_healthy(self._state)
+        self._journal.note_rate(self._n_steps(), self._rate())
+        if self._state.events and self._trial is not None:
+            self._journal.publish(self._trial)
 
     def _set_rate(self, lr: float) -> None:
         if len(self._ratios) != len(self.optimizer.param_groups):
             self._ratios = find_ratios(self.optimizer)
         write_rates(self.optimizer, [lr * ratio for ratio in self._ratios])
         self._last_lr = read_rates(self.optimizer)
-
-
-def _plan_options(plan: TrialPlan, optimizer: Optimizer) -> dict[str, Any]:
-    """Turn the plan of a final trial into arguments that the constructor accepts."""
-    start = plan.start_lr or first_rate(optimizer)
-    bracket, probe_steps = plan.bracket, plan.probe_steps
-    if bracket is not None:
-        # After a final trial that diverged, the next one may start below the winner's bracket.
-        bracket = Bracket(min(bracket.low, start), max(bracket.high, start))
-    if probe_steps is not None and plan.final_steps is not None:
-        probe_steps = min(probe_steps, plan.final_steps)
-    return {
-        "bracket": bracket,
-        "start_lr": start,
-        "probe_steps": probe_steps,
-        "final_steps": plan.final_steps,
-    }
-
-
-def _default_interval(probe_steps: int | None, final_steps: int | None) -> int:
-    if final_steps is not None:
-        return max(1, final_steps // 200)
-    return 10 if probe_steps is None else max(1, probe_steps // 20)

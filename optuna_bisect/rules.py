@@ -8,21 +8,21 @@ start is right, and the feedback is there for where it is not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from optuna_bisect.moves import move, pause_factor
+from optuna_bisect.race import SPACING, Race, advance_race, reopen
 from optuna_bisect.signals import MIN_WINDOW, critical, median, trend
+from optuna_bisect.state import Event, EventName, Losses, Settings, State
 from optuna_bisect.symptoms import (
     LENIENT,
     LONG,
-    Event,
-    EventName,
-    Settings,
-    State,
     find_collapse,
     find_overshoot,
     find_undershoot,
     has_learned,
+    has_stalled,
     is_healthy,
 )
 
@@ -32,33 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Event", "EventName", "Losses", "Settings", "State", "advance", "is_healthy", "rate"]
 
 
-_LEAST_MOVE = 0.05
-"""Moves of less than 5 %, at a limit, are not worth a cooldown."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Losses:
-    """What one interval showed.
-
-    Args:
-        step: Number of steps done at its end.
-        train: Mean training loss over the interval.
-        val: Last validation loss in it, None if there was none.
-        first: The first training loss of the interval. That of the first interval is the
-            initial level. None: the mean stands in.
-        n_calls: Number of training losses in the mean.
-    """
-
-    step: int
-    train: float
-    val: float | None = None
-    first: float | None = None
-    n_calls: int = 1
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether both losses are finite; a validation loss that is missing counts as finite."""
-        return math.isfinite(self.train) and math.isfinite(self.val or 0.0)
+_SOON = 3
+"""Legs after the race in which a collapse puts its result in doubt."""
 
 
 def rate(schedule: Schedule, state: State, step: int) -> float:
@@ -72,7 +47,9 @@ def rate(schedule: Schedule, state: State, step: int) -> float:
     Returns:
         The rate, inside the bracket before the final anneal.
     """
-    return schedule.rate(step, state.gain * _pause_factor(state, step))
+    factor = schedule.warm_up(step - state.begin)
+    gain = state.gain * pause_factor(state, step)
+    return factor * schedule.rate(step, gain, state.anneal_step)
 
 
 def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses) -> State:
@@ -90,16 +67,90 @@ def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses
     """
     state = replace(state, step=losses.step, n_intervals=state.n_intervals + 1, events=())
     state = replace(state, n_calls=losses.n_calls)
+    if state.race is not None:
+        if not state.race.is_over:
+            return _end_run(schedule, settings, _run_leg(schedule, state, state.race, losses))
+        state = replace(state, race=replace(state.race, keeps=False, returns="nothing"))
     if not losses.is_finite:
         event = Event("collapse", "The loss is not finite.")
-        return _end_run(schedule, settings, _move(schedule, settings, state, event))
+        return _end_run(schedule, settings, _fall(schedule, settings, state, event))
     state = _observe(settings, state, losses)
     collapse = find_collapse(state)
     if collapse is not None:
-        state = _move(schedule, settings, state, collapse)
-    elif settings.feedback and state.decay_step is None and state.step < schedule.anneal_start:
+        state = _fall(schedule, settings, state, collapse)
+    elif settings.feedback and state.decay_step is None and not _is_late(schedule, state):
         state = _feed_back(schedule, settings, state)
     return _end_run(schedule, settings, state)
+
+
+def begin_race(schedule: Schedule, n_levels: int) -> State:
+    """Make the state of a run that begins with a race.
+
+    Args:
+        schedule: The open-loop part.
+        n_levels: Intervals in a leg, at least 4.
+
+    Returns:
+        The state before the first step.
+    """
+    low = schedule.low or 0.0
+    high = math.inf if schedule.high is None else schedule.high
+    return State(race=Race(rate=schedule.start_lr, n_levels=n_levels, low=low, high=high))
+
+
+def end_race(schedule: Schedule, state: State) -> State:
+    """Settle a race that cannot go on, because the weights to go back to are lost.
+
+    Args:
+        schedule: The open-loop part.
+        state: The state, of a run with or without a race.
+
+    Returns:
+        The state with the best rate so far.
+    """
+    race = state.race
+    if race is None or race.is_over:
+        return state
+    best = race.rate if race.best_rate is None else race.best_rate
+    race = replace(race, rate=best, direction="over", keeps=False, returns="nothing")
+    return replace(state, race=race, gain=best / schedule.backbone(state.step))
+
+
+def _run_leg(schedule: Schedule, state: State, race: Race, losses: Losses) -> State:
+    """Take an interval into the race, and set the rate of the next leg, or of the run."""
+    level = losses.train if losses.is_finite else math.nan
+    first = losses.train if losses.first is None else losses.first
+    after = advance_race(race, level, first)
+    if after.is_over:
+        reason = f"The rate {after.rate:.4g} won the race of {after.n_legs} legs."
+        event, begin = Event("settled", reason), 0
+        state = replace(state, settled=state.n_intervals)
+        levels = after.best
+        # A rate that lost is never tried again, nor one much nearer to it than the winner.
+        ceiling = after.ceiling / math.sqrt(SPACING)
+        state = replace(state, levels=levels, initial=after.initial, ceiling=ceiling)
+        if levels:
+            state = replace(state, best=median(levels[-MIN_WINDOW:]), peak=max(levels))
+    elif after.returns == "first":
+        end = "won" if after.keeps else "lost"
+        reason = f"The leg at {race.rate:.4g} {end}; the next one begins with the first weights."
+        event, begin = Event("leg", reason), state.step
+    else:
+        return replace(state, race=after)
+    gain = after.rate / schedule.backbone(state.step)
+    return replace(state, race=after, gain=gain, begin=begin, events=(event,))
+
+
+def _fall(schedule: Schedule, settings: Settings, state: State, event: Event) -> State:
+    """Answer a collapse: soon after the race by opening it again, later by a lower rate."""
+    race = state.race
+    if race is not None and state.n_intervals - state.settled <= _SOON * race.n_levels:
+        race = reopen(race)
+        if not race.is_over:
+            gain = race.rate / schedule.backbone(state.step)
+            state = replace(state, race=race, gain=gain, begin=state.step, levels=())
+            return replace(state, val_levels=(), streak=0, events=(event,))
+    return move(schedule, settings, state, event)
 
 
 def _observe(settings: Settings, state: State, losses: Losses) -> State:
@@ -130,66 +181,28 @@ def _feed_back(schedule: Schedule, settings: Settings, state: State) -> State:
     if state.wait:
         return replace(state, wait=state.wait - 1)
     event = find_overshoot(settings, state)
+    if event is None and state.race is not None and has_stalled(settings, state):
+        # Noise is all that is left to lower; a cut besides was worse (studies/LOG.md).
+        return replace(state, anneal_step=state.step)
     if event is None:
         event = find_undershoot(settings, state, schedule.probe_steps)
         state = replace(state, streak=0 if event is None else state.streak + 1)
         if state.streak < settings.patience:
             return state
-    return state if event is None else _move(schedule, settings, state, event)
+    return state if event is None else move(schedule, settings, state, event)
 
 
-def _move(schedule: Schedule, settings: Settings, state: State, event: Event) -> State:
-    """Move the gain up or down, or leave it at a limit."""
-    is_up, is_collapse = event.signal == "undershoot", event.signal == "collapse"
-    base = schedule.backbone(state.step) * _pause_factor(state, state.step)
-    old = schedule.clamp(base * state.gain, state.step)
-    new = schedule.clamp(old * (settings.growth_factor if is_up else settings.factor), state.step)
-    if is_up:
-        new = max(old, min(new, state.ceiling))
-    if abs(math.log(new / old)) < _LEAST_MOVE and not is_collapse:
-        return replace(state, streak=0)
-    span = 10 * settings.window
-    moves = tuple(i for i in (*state.moves, state.n_intervals) if i > state.n_intervals - span)
-    state = replace(state, gain=new / base, streak=0, wait=settings.cooldown, moves=moves)
-    state = replace(state, events=(event,))
-    if is_up and not has_learned(state):
-        # The first loss alone may be low by chance; a window that stayed there knows better.
-        state = replace(state, initial=median(state.levels[-settings.window :]))
-    if not is_up:
-        state = replace(state, levels=(), val_levels=())
-    if is_collapse:
-        peak = -math.inf if state.initial is None else state.initial
-        n_collapses = state.n_collapses + 1
-        state = replace(state, ceiling=new, best=math.inf, peak=peak)
-        state = replace(state, n_collapses=n_collapses, collapse=state.n_intervals)
-    if len(moves) < settings.max_moves or state.decay_step is not None:
-        return state
-    return _pause(settings, state)
-
-
-def _pause(settings: Settings, state: State) -> State:
-    """End the feedback: hold the gain for two windows, then decay by 1 / (1 + k t).
-
-    With k = 1 / (steps done when the decay begins) the rate halves when the run is twice as old,
-    whatever the unit of a step.
-    """
-    steps_per_interval = max(1, round(state.step / state.n_intervals))
-    decay_step = state.step + 2 * settings.window * steps_per_interval
-    reason = f"{len(state.moves)} moves are too many; the rate decays from step {decay_step}."
-    return replace(state, decay_step=decay_step, events=(*state.events, Event("pause", reason)))
-
-
-def _pause_factor(state: State, step: int) -> float:
-    """Decay by 1 / (1 + (step - decay_step) / decay_step) after a pause."""
-    if state.decay_step is None or step <= state.decay_step:
-        return 1.0
-    return state.decay_step / step
+def _is_late(schedule: Schedule, state: State) -> bool:
+    return state.anneal_step is not None or state.step >= schedule.anneal_start
 
 
 def _end_run(schedule: Schedule, settings: Settings, state: State) -> State:
     """Note the beginning of the anneal and the end of the run."""
-    if not state.annealing and state.step >= schedule.anneal_start:
-        event = Event("anneal", "The last part of the run has begun.")
+    if not state.annealing and _is_late(schedule, state):
+        why = "The last part of the run has begun."
+        if state.anneal_step is not None:
+            why = "The loss only fluctuates, so the last part of the run begins early."
+        event = Event("anneal", why)
         state = replace(state, annealing=True, events=(*state.events, event))
     if state.finished:
         return state

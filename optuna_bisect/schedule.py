@@ -28,6 +28,7 @@ class Schedule:
         decay: Backbone: ``"law"``, ``"inverse"`` for 1 / (1 + k t) with the k that ends where
             the law ends, or ``"none"`` for a constant.
         min_lr: Rate at the end of the anneal; it never raises the rate.
+        warmup_steps: Steps over which the rate rises linearly from near zero. 0: none.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -42,6 +43,7 @@ class Schedule:
     anneal_fraction: float = 0.25
     decay: Decay = "law"
     min_lr: float = 0.0
+    warmup_steps: int = 0
 
     def __post_init__(self) -> None:
         """Reject values outside their range."""
@@ -62,6 +64,11 @@ class Schedule:
             raise ValueError(f"decay must be 'law', 'inverse' or 'none' but got {self.decay!r}.")
         if not (math.isfinite(self.min_lr) and self.min_lr >= 0):
             raise ValueError(f"min_lr must be finite and at least 0 but got {self.min_lr}.")
+        if self.warmup_steps < 0:
+            raise ValueError(f"warmup_steps must be at least 0 but got {self.warmup_steps}.")
+        self._check_limits()
+
+    def _check_limits(self) -> None:
         low, high = self.low or 0.0, math.inf if self.high is None else self.high
         if not low <= self.start_lr <= high:
             raise ValueError(
@@ -123,29 +130,43 @@ class Schedule:
             rate = max(rate, self.low * self.law(self.final_steps or step))
         return rate if self.high is None else min(rate, self.high)
 
-    def anneal(self, step: int) -> float:
+    def warm_up(self, step: int) -> float:
+        """Rise linearly to 1 over the first steps.
+
+        Args:
+            step: Number of steps done since the first weights.
+
+        Returns:
+            The factor, in (0, 1].
+        """
+        return min(1.0, (step + 1) / (self.warmup_steps + 1))
+
+    def anneal(self, step: int, start: float | None = None) -> float:
         """Fall linearly from 1 to 0 over the last part of the run.
 
         Args:
             step: Number of steps done.
+            start: Step at which it begins. None: where the schedule says.
 
         Returns:
             The factor, in [0, 1]; 1.0 before the anneal.
         """
-        if step <= self.anneal_start or self.final_steps is None:
+        start = self.anneal_start if start is None else start
+        if step <= start or self.final_steps is None:
             return 1.0
-        return max(0.0, (self.final_steps - step) / (self.final_steps - self.anneal_start))
+        return max(0.0, (self.final_steps - step) / (self.final_steps - start))
 
-    def rate(self, step: int, gain: float = 1.0) -> float:
+    def rate(self, step: int, gain: float = 1.0, start: float | None = None) -> float:
         """Compute the rate for the next update.
 
         Args:
             step: Number of steps done.
             gain: Factor of the feedback.
+            start: Step at which the anneal begins. None: where the schedule says.
 
         Returns:
             The rate, inside the limits before the anneal.
         """
         rate = self.clamp(self.backbone(step) * gain, step)
-        factor = self.anneal(step)
+        factor = self.anneal(step, start)
         return max(min(self.min_lr, rate), rate * factor)

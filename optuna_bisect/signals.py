@@ -7,8 +7,10 @@ single spike that healthy runs show.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from statistics import NormalDist
+import statistics
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
 
 MIN_WINDOW = 4
 """The shortest window that can be significant at 5 % (all 6 pairs in order: 1 in 24)."""
+
+
+@functools.lru_cache(maxsize=64)
+def _pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of all pairs of n levels, later and earlier one."""
+    later, earlier = np.tril_indices(n, -1)
+    return later, earlier
 
 
 def trend(levels: Sequence[float]) -> float:
@@ -40,7 +49,7 @@ def trend(levels: Sequence[float]) -> float:
     if n < 2:
         return 0.0
     values = np.asarray(levels, dtype=float)
-    later, earlier = np.tril_indices(n, -1)
+    later, earlier = _pairs(n)
     score = float(np.sign(values[later] - values[earlier]).sum())
     deviation = math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
     return math.copysign(max(abs(score) - 1.0, 0.0), score) / deviation
@@ -59,13 +68,14 @@ def slope(levels: Sequence[float]) -> float:
         Theil (1950); Sen (1968).
     """
     values = np.asarray(levels, dtype=float)
-    later, earlier = np.tril_indices(len(values), -1)
-    return float(np.median((values[later] - values[earlier]) / (later - earlier)))
+    later, earlier = _pairs(len(values))
+    # np.median would import numpy.ma at its first call: 0.1 s in the middle of a run.
+    return median(((values[later] - values[earlier]) / (later - earlier)).tolist())
 
 
 def median(levels: Sequence[float]) -> float:
     """Return the middle value of at least one level."""
-    return float(np.median(np.asarray(levels, dtype=float)))
+    return float(statistics.median(levels))
 
 
 def noise(levels: Sequence[float]) -> float:
@@ -82,8 +92,8 @@ def noise(levels: Sequence[float]) -> float:
     """
     if len(levels) < 3:
         return 0.0
-    bends = np.abs(np.diff(np.asarray(levels, dtype=float), n=2))
-    return median(bends.tolist()) * 1.4826 / math.sqrt(6)
+    bends = [abs((c - b) - (b - a)) for a, b, c in zip(levels, levels[1:], levels[2:])]
+    return median(bends) * 1.4826 / math.sqrt(6)
 
 
 def zigzag(levels: Sequence[float]) -> float:
@@ -103,11 +113,12 @@ def zigzag(levels: Sequence[float]) -> float:
     n = len(levels)
     if n < MIN_WINDOW:
         return 0.0
-    signs = np.sign(np.diff(np.asarray(levels, dtype=float)))
-    n_turns = float(np.sum(signs[1:] * signs[:-1] < 0))
+    changes = [b - a for a, b in itertools.pairwise(levels)]
+    n_turns = sum((a < 0 < b) or (b < 0 < a) for a, b in itertools.pairwise(changes))
     return (n_turns - 2 * (n - 2) / 3) / math.sqrt((16 * n - 29) / 90)
 
 
+@functools.cache
 def critical(significance: float) -> float:
     """Turn a one-sided significance level into a threshold for `trend`.
 
@@ -117,7 +128,7 @@ def critical(significance: float) -> float:
     Returns:
         The standard normal quantile, above zero.
     """
-    return -NormalDist().inv_cdf(significance)
+    return -statistics.NormalDist().inv_cdf(significance)
 
 
 def elasticity(levels: Sequence[float], initial: float, n_intervals: int) -> float:

@@ -42,6 +42,14 @@ class Snapshot:
             self._good = self._pending
         self._pending = self._copies()
 
+    def keep(self) -> None:
+        """Trust the present state at once."""
+        self._good, self._pending = self._copies(), None
+
+    def rewind(self) -> None:
+        """Put the first state back, and keep the last good one."""
+        self._put_back(self._start)
+
     def restore(self) -> None:
         """Put the last good state back; it can be put back again."""
         self._put_back(self._good)
@@ -50,6 +58,20 @@ class Snapshot:
         """Put the first state back, where the last good one turned out to be none."""
         self._good, self.n_offers = self._start, 0
         self._put_back(self._start)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return every copy: tensors, so that a run may resume bit by bit."""
+        return {
+            "start": self._start,
+            "good": self._good,
+            "pending": self._pending,
+            "n_offers": self.n_offers,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the copies of `state_dict` instead of the own ones."""
+        self._start, self._good = state_dict["start"], state_dict["good"]
+        self._pending, self.n_offers = state_dict["pending"], state_dict["n_offers"]
 
     def _put_back(self, states: list[Any]) -> None:
         self._pending = None

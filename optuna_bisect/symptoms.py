@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from optuna_bisect.signals import (
     MIN_WINDOW,
@@ -15,123 +14,23 @@ from optuna_bisect.signals import (
     trend,
     zigzag,
 )
+from optuna_bisect.state import Event
 
-EventName = Literal["overshoot", "undershoot", "collapse", "pause", "anneal", "finished"]
+if TYPE_CHECKING:
+    from optuna_bisect.state import Settings, State
 
 LENIENT = 0.05
 """Significance of the tests whose false alarm costs little."""
 LONG = 6
 """Windows without any descent that count as a plateau."""
+_STALL_AFTER_RACE = 5
+"""The same where the rate is constant and an anneal over half of the run is still to come."""
 _RECOVERY = 6
 """Levels after which an explosion that has not come down counts as a collapse."""
 _MAX_EXPLOSIONS = 4
 """Explosions in a row, each at half the rate, after which they are taken for noise."""
 _LOST = 0.8
 """Share of the progress whose loss is a collapse."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How the feedback reads the losses; all lengths are counts of intervals.
-
-    Args:
-        feedback: Whether losses move the rate at all. A collapse always does.
-        factor: What an overshoot multiplies the rate by, in (0, 1).
-        growth_factor: What an undershoot multiplies the rate by, in (1, 1.5].
-        window: Number of intervals that a test looks at, at least 4.
-        significance: Chance of a false alarm of one overshoot test, in (0, 0.5).
-        threshold: Elasticity of the progress (1 straight, 0 flat) above which the descent is
-            too straight for so late in the run, which means undershoot. Above 0.
-        patience: Undershoots in a row before the rate goes up, at least 1.
-        cooldown: Intervals after a move in which nothing is judged, at least 0.
-        max_moves: Moves within ten windows after which the feedback ends, at least 1.
-        baseline: Training loss above which a loss that does not fall means undershoot, once
-            the probe's horizon is over. None: only the run's own initial level counts.
-
-    Raises:
-        ValueError: If a value is outside its range.
-    """
-
-    feedback: bool = True
-    factor: float = 0.5
-    growth_factor: float = 1.5
-    window: int = 8
-    significance: float = 0.002
-    threshold: float = 0.5
-    patience: int = 2
-    cooldown: int = 2
-    max_moves: int = 12
-    baseline: float | None = None
-
-    def __post_init__(self) -> None:
-        """Reject values outside their range."""
-        least = {"window": MIN_WINDOW, "patience": 1, "cooldown": 0, "max_moves": 1}
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise ValueError(f"{name} must be at least {bound} but got {getattr(self, name)}.")
-        if not 0 < self.factor < 1:
-            raise ValueError(f"factor must be in (0, 1) but got {self.factor}.")
-        if not 1 < self.growth_factor <= 1.5:
-            raise ValueError(f"growth_factor must be in (1, 1.5] but got {self.growth_factor}.")
-        if not 0 < self.significance < 0.5:
-            raise ValueError(f"significance must be in (0, 0.5) but got {self.significance}.")
-        if not self.threshold > 0:
-            raise ValueError(f"threshold must be positive but got {self.threshold}.")
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that belongs in the history: its name and a sentence why."""
-
-    signal: EventName
-    reason: str
-
-
-@dataclass(frozen=True)
-class State:
-    """Everything that the next decision depends on.
-
-    Attributes:
-        step: Steps done at the end of the last interval.
-        n_intervals: Intervals so far.
-        n_calls: Losses in the mean of the last interval.
-        gain: Factor of the feedback on the backbone.
-        ceiling: Rate that growth may not pass: half (``factor``) of one that collapsed.
-        initial: Loss before the first update.
-        best: Lowest level, a median of four, since the last collapse.
-        peak: Highest level since the last collapse and before real progress.
-        levels: Mean training losses of the intervals since the last move down.
-        val_levels: Validation losses since then, one for each interval that had any.
-        streak: Undershoots in a row.
-        wait: Intervals of cooldown left.
-        moves: Intervals at which the rate was moved.
-        n_collapses: Collapses in a row, less than six windows apart.
-        collapse: Interval of the last one, None if there was none.
-        decay_step: Step from which the rate decays by 1 / (1 + k t), None if it does not.
-        annealing: Whether the final anneal has begun.
-        finished: Whether the run is over: plateau of the validation loss, or ``final_steps``.
-        events: What happened at the end of the last interval.
-    """
-
-    step: int = 0
-    n_intervals: int = 0
-    n_calls: int = 1
-    gain: float = 1.0
-    ceiling: float = math.inf
-    initial: float | None = None
-    best: float = math.inf
-    peak: float = -math.inf
-    levels: tuple[float, ...] = ()
-    val_levels: tuple[float, ...] = ()
-    streak: int = 0
-    wait: int = 0
-    moves: tuple[int, ...] = ()
-    n_collapses: int = 0
-    collapse: int | None = None
-    decay_step: int | None = None
-    annealing: bool = False
-    finished: bool = False
-    events: tuple[Event, ...] = ()
 
 
 def find_collapse(state: State) -> Event | None:
@@ -188,11 +87,24 @@ def find_overshoot(settings: Settings, state: State) -> Event | None:
         return Event("overshoot", "The validation loss rises while the training loss falls.")
     if trend(long) > -critical(LENIENT) and zigzag(long) > limit:
         return Event("overshoot", "The sign of the change flips at almost every interval.")
-    if len(state.levels) < LONG * n or not has_learned(state):
-        return None
-    if trend(state.levels) > -0.5 and zigzag(state.levels) > -critical(LENIENT):
-        return Event("overshoot", f"The loss only fluctuated for {LONG * n} intervals.")
+    if state.race is None and has_stalled(settings, state):
+        return Event("overshoot", "The loss only fluctuated for several windows.")
     return None
+
+
+def has_stalled(settings: Settings, state: State) -> bool:
+    """Tell whether the loss only fluctuated for several windows, without any descent.
+
+    Args:
+        settings: How losses are read.
+        state: The state after an interval.
+    """
+    is_raced = state.race is not None
+    n = settings.window * (settings.stall_windows or (_STALL_AFTER_RACE if is_raced else LONG))
+    levels = state.levels[-n:]
+    if len(levels) < n or not has_learned(state):
+        return False
+    return trend(levels) > (0.0 if is_raced else -0.5) and zigzag(levels) > -critical(LENIENT)
 
 
 def find_undershoot(settings: Settings, state: State, probe_steps: int | None) -> Event | None:

@@ -1,7 +1,7 @@
-"""Figures of a study: how the bracket closed, and the loss curves behind the verdicts.
+"""Figures of a study: how the bracket closed, the loss curves behind the verdicts, and Phase 2.
 
-The drawing is in `bracket_figure` and `curves_figure`; they are imported when they are needed,
-so that plotly stays optional.
+The drawing is in `bracket_figure`, `curves_figure` and `adjustment_figure`; they are imported when
+they are needed, so that plotly stays optional.
 """
 
 from __future__ import annotations
@@ -54,6 +54,30 @@ def plot_curves(study: Study) -> go.Figure:
     from optuna_bisect.curves_figure import draw_curves, get_curves_info  # noqa: PLC0415
 
     return draw_curves(get_curves_info(study))
+
+
+def plot_adjustment(study: Study) -> go.Figure:
+    """Plot how the rate moved in the final trial, and why.
+
+    The line is the rate, the marks are the moves of Phase 2 by their signal, the band is the
+    bracket, and below is the loss that the trial reported.
+
+    Args:
+        study: A study whose final trial trains or trained with ``BisectionLR.for_trial``.
+
+    Returns:
+        The figure; of the last final trial where several diverged.
+
+    Raises:
+        ImportError: If plotly is missing.
+    """
+    _check_plotly()
+    from optuna_bisect.adjustment_figure import (  # noqa: PLC0415
+        draw_adjustment,
+        get_adjustment_info,
+    )
+
+    return draw_adjustment(get_adjustment_info(study))
 
 
 def _check_plotly() -> None:

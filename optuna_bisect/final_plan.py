@@ -1,0 +1,72 @@
+"""How a plan becomes the options of Phase 2, and what the options are by default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from optuna_bisect.bracket import Bracket
+from optuna_bisect.rates import first_rate
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+    from optuna_bisect.plan import TrialPlan
+
+_MIN_LEVELS = 8
+"""The shortest leg of a race, in intervals."""
+_MAX_LEG = 0.1
+"""The longest leg, as a share of the run: in shorter runs there is no race."""
+
+
+def check_options(
+    optimizer: Optimizer,
+    restore: object,
+    steps_per_call: int,
+    interval_steps: int | None,
+    leg_fraction: float,
+) -> None:
+    """Reject what the schedule and the feedback do not check themselves."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"optimizer must be an Optimizer but got {type(optimizer).__name__}.")
+    if steps_per_call < 1:
+        raise ValueError(f"steps_per_call must be at least 1 but got {steps_per_call}.")
+    if interval_steps is not None and interval_steps < 1:
+        raise ValueError(f"interval_steps must be at least 1 but got {interval_steps}.")
+    if restore is not None and not (isinstance(restore, (tuple, list)) and len(restore) == 2):
+        raise ValueError(f"restore must be a pair (model, optimizer) but got {restore!r}.")
+    if not 0 <= leg_fraction <= 1:
+        raise ValueError(f"leg_fraction must be in [0, 1] but got {leg_fraction}.")
+
+
+def plan_options(plan: TrialPlan, optimizer: Optimizer) -> dict[str, Any]:
+    """Turn the plan of a final trial into arguments that the constructor accepts."""
+    start = plan.start_lr or first_rate(optimizer)
+    bracket, probe_steps = plan.bracket, plan.probe_steps
+    if bracket is not None:
+        # After a final trial that diverged, the next one may start below the winner's bracket.
+        bracket = Bracket(min(bracket.low, start), max(bracket.high, start))
+    if probe_steps is not None and plan.final_steps is not None:
+        probe_steps = min(probe_steps, plan.final_steps)
+    return {
+        "bracket": bracket,
+        "start_lr": start,
+        "probe_steps": probe_steps,
+        "final_steps": plan.final_steps,
+    }
+
+
+def default_interval(probe_steps: int | None, final_steps: int | None) -> int:
+    """Return 1/200 of the run, or 1/20 of a probe, or 10 steps; at least 1."""
+    if final_steps is not None:
+        return max(1, final_steps // 200)
+    return 10 if probe_steps is None else max(1, probe_steps // 20)
+
+
+def leg_levels(leg_fraction: float, interval_steps: int, final_steps: int | None) -> int:
+    """Return how many intervals a leg of the race has; 0 where there is no room for a race."""
+    if final_steps is None or leg_fraction == 0:
+        return 0
+    n_levels = max(_MIN_LEVELS, round(leg_fraction * final_steps / interval_steps))
+    return n_levels if n_levels * interval_steps <= _MAX_LEG * final_steps else 0

@@ -1,0 +1,115 @@
+"""The race at the beginning of a run: legs are numbers here, so every outcome is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optuna_bisect.race import MAX_LEGS, SPACING, Race, advance_race, reopen
+
+N = 8
+
+
+def run(loss, race=None, limit=400):
+    """Feed levels of ``loss(rate, i)`` until the race is over; return it and what it did."""
+    race = Race(rate=1.0, n_levels=N) if race is None else race
+    log = []
+    for _ in range(limit):
+        rate, i = race.rate, len(race.levels)
+        race = advance_race(race, loss(rate, i + 1), loss(rate, 0))
+        if race.keeps or race.returns != "nothing" or race.is_over:
+            log.append((rate, race.keeps, race.returns))
+        if race.is_over:
+            return race, log
+    raise AssertionError("the race never ends")
+
+
+def bent(best, power=0.4):
+    """Progress is flattening and the larger, the nearer the rate is to the best one."""
+
+    def loss(rate, i):
+        distance = abs(math.log(rate / best))
+        return 2.3 - 1.5 * math.exp(-distance) * (i / N) ** power
+
+    return loss
+
+
+@pytest.mark.parametrize("start", [1.0, 3.0, 9.0, 27.0])
+def test_from_a_start_that_is_too_high_the_race_goes_down_to_the_best_rate(start):
+    race, _ = run(bent(1.0), Race(rate=start, n_levels=N))
+    assert race.rate == pytest.approx(1.0)
+
+
+def test_a_right_start_costs_half_a_leg_and_its_own_leg_goes_on():
+    race, log = run(bent(1.0))
+    assert race.rate == 1.0
+    assert log == [(1.0, True, "first"), (1 / SPACING, False, "best")]
+
+
+@pytest.mark.parametrize("start", [1 / 9, 1 / 3])
+def test_a_straight_leg_looks_upwards(start):
+    race, _ = run(bent(1.0, power=0.8), Race(rate=start, n_levels=N))
+    assert race.rate == pytest.approx(1.0)
+
+
+def test_a_leg_that_still_accelerates_is_left_to_the_feedback():
+    race, log = run(lambda rate, i: 2.3 - rate * (i / N) ** 3)
+    assert log == [(1.0, True, "nothing")]
+    assert race.ceiling == math.inf
+
+
+def test_a_rate_that_lost_clearly_caps_later_growth():
+    race, _ = run(bent(1.0), Race(rate=9.0, n_levels=N))
+    assert race.ceiling < 3.0
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_leg_that_is_not_finite_ends_at_once_and_the_next_is_a_third(wrong):
+    fine = bent(0.1)
+    race, log = run(lambda rate, i: fine(rate, i) if rate < 0.5 or i == 0 else wrong)
+    assert log[0] == (1.0, False, "first")
+    assert log[1][0] == pytest.approx(1 / SPACING)
+    assert race.rate < 0.5
+
+
+def test_where_everything_collapses_the_lowest_rate_starts_from_the_first_weights():
+    race, log = run(lambda rate, i: 2.3 if i == 0 else math.nan)
+    assert len(log) == MAX_LEGS
+    assert log[-1][1:] == (False, "first")
+    assert race.is_over
+
+
+def test_the_race_stays_inside_its_limits():
+    race, log = run(bent(1e-3), Race(rate=1.0, n_levels=N, low=0.3, high=2.0))
+    assert all(0.3 <= rate <= 2.0 for rate, *_ in log)
+    assert race.rate == pytest.approx(1 / SPACING)
+
+
+def test_a_collapse_after_the_race_opens_it_again_below():
+    race, _ = run(bent(1.0))
+    again = reopen(race)
+    assert not again.is_over
+    assert (again.rate, again.returns) == (1 / SPACING, "first")
+    assert reopen(replace(race, n_legs=MAX_LEGS)).is_over
+    assert reopen(replace(race, low=0.9)).is_over
+
+
+LEVELS = st.lists(st.integers(-400, 400), min_size=2, max_size=80)
+
+
+@given(levels=LEVELS, scale=st.sampled_from([0.25, 1.0, 8.0]), shift=st.integers(-999, 999))
+@settings(max_examples=60, deadline=None)
+def test_losses_times_a_number_or_plus_a_number_make_the_same_race(levels, scale, shift):
+    races = [Race(rate=1.0, n_levels=N), Race(rate=1.0, n_levels=N)]
+    for level in levels:
+        changed = scale * (level + shift)
+        races[0] = advance_race(races[0], float(level), float(levels[0]))
+        races[1] = advance_race(races[1], changed, scale * (levels[0] + shift))
+        seen = [(r.rate, r.direction, r.keeps, r.returns) for r in races]
+        assert seen[0] == seen[1]
+        if races[0].is_over:
+            return
