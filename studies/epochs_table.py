@@ -1,0 +1,178 @@
+"""Targets, scores and tables of `epochs_to_target.py`, from the rows of its CSV file alone."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from statistics import fmean, geometric_mean
+from typing import TYPE_CHECKING, NamedTuple
+
+from epochs_rules import first_step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Rows = Sequence[Mapping[str, str]]
+
+REFERENCE = "reference "
+FINDER, GRID = "torch-lr-finder", "grid of 6"
+SHARES = (0.75, 0.5)
+"""Where in the full run the best rate of the dense grid reaches the target."""
+
+COLUMNS = (
+    "method",
+    "epochs to target",
+    "search",
+    "run",
+    "against the LR finder",
+    "fewer / more",
+    "never reaches",
+    "fails where the grid does not",
+)
+
+
+class Score(NamedTuple):
+    """What one method needed in one cell.
+
+    Attributes:
+        task: Model, size and data set.
+        seed: Seed of the cell.
+        method: Name of the method.
+        search: Epochs of the search.
+        run: Epochs of the run until it reached the target; all of them if it never did.
+        full: Epochs of a full run.
+        is_reached: Whether the run reached the target.
+    """
+
+    task: str
+    seed: str
+    method: str
+    search: float
+    run: float
+    full: float
+    is_reached: bool
+
+    @property
+    def total(self) -> float:
+        """Epochs of search and run."""
+        return self.search + self.run
+
+
+def targets(rows: Rows, share: float) -> dict[str, float]:
+    """Return the target of every task: what the best reference rate reaches in that time.
+
+    Args:
+        rows: Rows of the file; those of the references count.
+        share: The time, as a share of a full run.
+
+    Returns:
+        By task the lowest loss, over the rates of the dense grid, that the runs of all reference
+        seeds have reached by then.
+    """
+    worst: dict[tuple[str, str], float] = defaultdict(lambda: -math.inf)
+    for row in rows:
+        if row["method"].startswith(REFERENCE):
+            end = share * int(row["full_steps"])
+            best = [loss for step, loss in _minima(row) if step <= end][-1]
+            key = row["task"], row["method"]
+            worst[key] = max(worst[key], best)
+    found: dict[str, float] = {}
+    for (task, _), loss in worst.items():
+        found[task] = min(loss, found.get(task, math.inf))
+    return found
+
+
+def score(rows: Rows, share: float = SHARES[0]) -> list[Score]:
+    """Score every row whose task has a target.
+
+    Args:
+        rows: Rows of the file.
+        share: See `targets`.
+
+    Returns:
+        The scores, in the order of the rows.
+    """
+    target = targets(rows, share)
+    return [
+        _score(row, target[row["task"]])
+        for row in rows
+        if row["task"] in target and not row["method"].startswith(REFERENCE)
+    ]
+
+
+def _score(row: Mapping[str, str], target: float) -> Score:
+    epoch, full = int(row["epoch_steps"]), int(row["full_steps"])
+    step = first_step(_minima(row), target)
+    run = full if step is None else step
+    search = int(row["search_steps"]) / epoch
+    cell = row["task"], row["seed"], row["method"]
+    return Score(*cell, search, run / epoch, full / epoch, is_reached=step is not None)
+
+
+def _minima(row: Mapping[str, str]) -> list[tuple[int, float]]:
+    pairs = (pair.split(":") for pair in row["minima"].split())
+    return [(int(step), float(loss)) for step, loss in pairs]
+
+
+def by_method(scores: Sequence[Score]) -> dict[str, dict[tuple[str, str], Score]]:
+    """Return the scores by method and cell."""
+    found: dict[str, dict[tuple[str, str], Score]] = defaultdict(dict)
+    for one in scores:
+        found[one.method][one.task, one.seed] = one
+    return found
+
+
+def format_tables(rows: Rows) -> str:
+    """Return all tables as Markdown."""
+    parts = []
+    for share in SHARES:
+        scores = score(rows, share)
+        n_cells = len({(s.task, s.seed) for s in scores})
+        parts += [f"Target at {share:.0%} of a full run, {n_cells} cells:", _format(scores)]
+    return "\n\n".join([*parts, "By network:", _format_models(score(rows))])
+
+
+def _format(scores: Sequence[Score]) -> str:
+    lines = ["| " + " | ".join(COLUMNS) + " |", "| --- " * len(COLUMNS) + "|"]
+    methods = by_method(scores)
+    for name, mine in methods.items():
+        totals = geometric_mean([s.total for s in mine.values()])
+        search = fmean(s.search for s in mine.values())
+        run = geometric_mean([s.run for s in mine.values()])
+        n_failed = sum(not s.is_reached for s in mine.values())
+        texts = [f"{totals:.1f}", f"{search:.1f}", f"{run:.1f}", *_against(mine, methods[FINDER])]
+        texts += [f"{100 * n_failed / len(mine):.0f} %", _fails_alone(mine, methods[GRID])]
+        lines.append(f"| {name} | " + " | ".join(texts) + " |")
+    return "\n".join(lines)
+
+
+def _against(
+    mine: Mapping[tuple[str, str], Score], other: Mapping[tuple[str, str], Score]
+) -> list[str]:
+    """Compare totals in the cells that both have: geometric mean of the ratio, and counts."""
+    pairs = [(mine[cell].total, other[cell].total) for cell in mine if cell in other]
+    if not pairs:
+        return ["", ""]
+    ratio = geometric_mean([a / b for a, b in pairs])
+    return [f"{ratio:.2f}", f"{sum(a < b for a, b in pairs)} / {sum(a > b for a, b in pairs)}"]
+
+
+def _fails_alone(
+    mine: Mapping[tuple[str, str], Score], grid: Mapping[tuple[str, str], Score]
+) -> str:
+    return str(sum(not mine[c].is_reached and grid[c].is_reached for c in mine if c in grid))
+
+
+def _format_models(scores: Sequence[Score]) -> str:
+    """Return epochs to target and the share that never reaches it, by network."""
+    models = sorted({s.task.split("-")[0] for s in scores})
+    lines = ["| method | " + " | ".join(models) + " |", "| --- |" + " --- |" * len(models)]
+    for name, mine in by_method(scores).items():
+        texts = []
+        for model in models:
+            own = [s for s in mine.values() if s.task.startswith(model)]
+            failed = sum(not s.is_reached for s in own) / len(own) if own else 0
+            total = f"{geometric_mean([s.total for s in own]):.1f}" if own else ""
+            texts.append(f"{total}, {100 * failed:.0f} %" if own else "")
+        lines.append(f"| {name} | " + " | ".join(texts) + " |")
+    return "\n".join(lines)
