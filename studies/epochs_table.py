@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Rows = Sequence[Mapping[str, str]]
     Minima = list[tuple[int, float]]
 
-REFERENCE = "reference "
+REFERENCE, ORACLE = "reference ", "best rate known"
 FINDER, GRID = "torch-lr-finder", "grid of 6"
 SHARES = (0.98, 0.95, 0.99)
 """Targets, as shares of the attainable loss reduction; the first one counts."""
@@ -57,6 +57,23 @@ class Score(NamedTuple):
         return self.search + self.run
 
 
+def references(rows: Rows) -> dict[str, dict[float, list[Minima]]]:
+    """Return the reference runs by task and rate, one for each seed."""
+    found: dict[str, dict[float, list[Minima]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if row["method"].startswith(REFERENCE):
+            found[row["task"]][float(row["lr"])].append(_minima(row))
+    return found
+
+
+def best_rates(rows: Rows) -> dict[str, float]:
+    """Return for every task the reference rate with the lowest held-out loss, mean over seeds."""
+    return {
+        task: min(runs, key=lambda lr: fmean(minima[-1][1] for minima in runs[lr]))
+        for task, runs in references(rows).items()
+    }
+
+
 def targets(rows: Rows, share: float) -> dict[str, float]:
     """Return the target of every task: most of the loss reduction that is attainable.
 
@@ -68,15 +85,11 @@ def targets(rows: Rows, share: float) -> dict[str, float]:
     Returns:
         The target loss by task.
     """
-    by_task: dict[str, dict[str, list[Minima]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        if row["method"].startswith(REFERENCE):
-            by_task[row["task"]][row["method"]].append(_minima(row))
-    found: dict[str, float] = {}
-    for task, runs in by_task.items():
-        best = min(fmean(minima[-1][1] for minima in same) for same in runs.values())
+    best, found = best_rates(rows), dict[str, float]()
+    for task, runs in references(rows).items():
         initial = fmean(minima[0][1] for same in runs.values() for minima in same)
-        found[task] = initial - share * (initial - best)
+        lowest = fmean(minima[-1][1] for minima in runs[best[task]])
+        found[task] = initial - share * (initial - lowest)
     return found
 
 

@@ -17,7 +17,7 @@ from epochs_rules import (
     valley,
 )
 from epochs_searches import Cell, Pick
-from epochs_table import format_tables, score, targets
+from epochs_table import best_rates, format_tables, score, targets
 from epochs_tasks import TASKS
 
 RATES = [10 ** (-7 + 8 * i / 99) for i in range(100)]
@@ -98,7 +98,8 @@ def test_means_cover_every_step_once() -> None:
 
 
 def row(method: str, minima: str, *, seed: int = 0, search_steps: int = 0) -> dict[str, str]:
-    values = ["mlp-small-digits", str(seed), method, "0.1", str(search_steps), "10", "100", minima]
+    lr = method.removeprefix("reference ") if method.startswith("reference ") else "0.1"
+    values = ["mlp-small-digits", str(seed), method, lr, str(search_steps), "10", "100", minima]
     return dict(zip(epochs_to_target.COLUMNS, values))
 
 
@@ -117,6 +118,7 @@ ROWS = [
 def test_the_target_is_a_share_of_what_the_best_rate_attains_over_all_seeds() -> None:
     assert targets(ROWS, 1.0) == {"mlp-small-digits": pytest.approx(0.6)}
     assert targets(ROWS, 0.5) == {"mlp-small-digits": pytest.approx(1.3)}
+    assert best_rates(ROWS) == {"mlp-small-digits": 0.1}
 
 
 def test_a_run_that_never_reaches_the_target_counts_in_full() -> None:
