@@ -6,6 +6,7 @@ from collections import defaultdict
 from statistics import fmean, geometric_mean
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from epochs_rules import first_step
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     Rows = Sequence[Mapping[str, str]]
     Minima = list[tuple[int, float]]
+    Place = tuple[str, str]
 
 REFERENCE, ORACLE = "reference ", "best rate known"
 FINDER, GRID = "torch-lr-finder", "grid of 6"
@@ -125,9 +127,9 @@ def _minima(row: Mapping[str, str]) -> Minima:
     return [(int(step), float(loss)) for step, loss in pairs]
 
 
-def by_method(scores: Sequence[Score]) -> dict[str, dict[tuple[str, str], Score]]:
+def by_method(scores: Sequence[Score]) -> dict[str, dict[Place, Score]]:
     """Return the scores by method and cell."""
-    found: dict[str, dict[tuple[str, str], Score]] = defaultdict(dict)
+    found: dict[str, dict[Place, Score]] = defaultdict(dict)
     for one in scores:
         found[one.method][one.task, one.seed] = one
     return found
@@ -160,20 +162,37 @@ def _format(scores: Sequence[Score]) -> str:
     return "\n".join(lines)
 
 
-def _against(
-    mine: Mapping[tuple[str, str], Score], other: Mapping[tuple[str, str], Score]
-) -> list[str]:
+def _against(mine: Mapping[Place, Score], other: Mapping[Place, Score]) -> list[str]:
     """Compare totals in the cells that both have: geometric mean of the ratio, and counts."""
-    pairs = [(mine[cell].total, other[cell].total) for cell in mine if cell in other]
-    if not pairs:
+    ratios = {cell: mine[cell].total / other[cell].total for cell in mine if cell in other}
+    if not ratios:
         return ["", ""]
-    ratio = geometric_mean([a / b for a, b in pairs])
-    return [f"{ratio:.2f}", f"{sum(a < b for a, b in pairs)} / {sum(a > b for a, b in pairs)}"]
+    low, high = interval(ratios)
+    fewer, more = sum(r < 1 for r in ratios.values()), sum(r > 1 for r in ratios.values())
+    mean = geometric_mean(ratios.values())
+    return [f"{mean:.2f} ({low:.2f} to {high:.2f})", f"{fewer} / {more}"]
 
 
-def _fails_alone(
-    mine: Mapping[tuple[str, str], Score], grid: Mapping[tuple[str, str], Score]
-) -> str:
+def interval(ratios: Mapping[Place, float], n_samples: int = 2000) -> tuple[float, float]:
+    """Return a 95 % interval of the geometric mean: bootstrap over tasks, whose seeds go along.
+
+    Args:
+        ratios: Ratios by task and seed.
+        n_samples: Samples of the bootstrap.
+
+    Returns:
+        Both ends.
+    """
+    tasks = sorted({task for task, _ in ratios})
+    logs = [[np.log(r) for (task, _), r in ratios.items() if task == own] for own in tasks]
+    sums, counts = np.array([sum(own) for own in logs]), np.array([len(own) for own in logs])
+    drawn = np.random.default_rng(0).integers(len(tasks), size=(n_samples, len(tasks)))
+    means = np.exp(sums[drawn].sum(1) / counts[drawn].sum(1))
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _fails_alone(mine: Mapping[Place, Score], grid: Mapping[Place, Score]) -> str:
     return str(sum(not mine[c].is_reached and grid[c].is_reached for c in mine if c in grid))
 
 

@@ -17,7 +17,7 @@ from epochs_rules import (
     valley,
 )
 from epochs_searches import Cell, Pick
-from epochs_table import best_rates, format_tables, score, targets
+from epochs_table import best_rates, format_tables, interval, score, targets
 from epochs_tasks import TASKS
 
 RATES = [10 ** (-7 + 8 * i / 99) for i in range(100)]
@@ -134,7 +134,16 @@ def test_a_run_that_never_reaches_the_target_counts_in_full() -> None:
 def test_the_tables_show_who_is_better_than_we_are() -> None:
     lines = format_tables(ROWS, [0.7]).splitlines()
     ours = next(line for line in lines if line.startswith("| optuna_bisect |"))
-    assert ours == "| optuna_bisect | 12.0 | 2.0 | 10.0 | 3.43 | 0 / 1 | 100 % | 1 |"
+    assert (
+        ours == "| optuna_bisect | 12.0 | 2.0 | 10.0 | 3.43 (3.43 to 3.43) | 0 / 1 | 100 % | 1 |"
+    )
+
+
+def test_the_interval_holds_the_mean_and_narrows_where_tasks_agree() -> None:
+    ratios = {(f"task {i}", str(seed)): 0.5 + 0.1 * i for i in range(10) for seed in range(3)}
+    low, high = interval(ratios)
+    assert 0.5 < low < math.exp(sum(map(math.log, ratios.values())) / 30) < high < 1.4
+    assert interval(dict.fromkeys(ratios, 0.5)) == pytest.approx((0.5, 0.5))
 
 
 def test_bars_are_shares_of_a_full_run_with_the_dearest_first(tmp_path) -> None:
