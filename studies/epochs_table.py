@@ -95,17 +95,38 @@ def targets(rows: Rows, share: float) -> dict[str, float]:
     return found
 
 
-def score(rows: Rows, share: float = SHARES[0]) -> list[Score]:
+def late_targets(rows: Rows, time: float = 0.75) -> dict[str, float]:
+    """Return what a run at the best rate has reached late in the run: another kind of target.
+
+    Args:
+        rows: Rows of the file; those of the references count.
+        time: When, as a share of a full run.
+
+    Returns:
+        By task the lowest loss, over the rates, that the runs of all reference seeds have reached
+        by then.
+    """
+    ends = {row["task"]: time * int(row["full_steps"]) for row in rows}
+    return {
+        task: min(max(_loss_at(m, ends[task]) for m in same) for same in runs.values())
+        for task, runs in references(rows).items()
+    }
+
+
+def _loss_at(minima: Minima, end: float) -> float:
+    return [loss for step, loss in minima if step <= end][-1]
+
+
+def score(rows: Rows, target: Mapping[str, float]) -> list[Score]:
     """Score every row whose task has a target.
 
     Args:
         rows: Rows of the file.
-        share: See `targets`.
+        target: The loss to reach, by task.
 
     Returns:
         The scores, in the order of the rows.
     """
-    target = targets(rows, share)
     return [
         _score(row, target[row["task"]])
         for row in rows
@@ -137,15 +158,15 @@ def by_method(scores: Sequence[Score]) -> dict[str, dict[Place, Score]]:
 
 def format_tables(rows: Rows, shares: Sequence[float] = SHARES) -> str:
     """Return all tables as Markdown."""
+    kinds = {f"{x:.0%} of the attainable reduction": targets(rows, x) for x in shares}
+    kinds["what the best rate reaches at 75% of a full run"] = late_targets(rows)
     parts = []
-    for share in shares:
-        scores = score(rows, share)
+    for kind, target in kinds.items():
+        scores = score(rows, target)
         n_cells = len({(s.task, s.seed) for s in scores})
-        parts += [
-            f"Target: {share:.0%} of the attainable reduction, {n_cells} cells:",
-            _format(scores),
-        ]
-    return "\n\n".join([*parts, "By network:", _format_models(score(rows, shares[0]))])
+        parts += [f"Target: {kind}, {n_cells} cells:", _format(scores)]
+    by_model = _format_models(score(rows, targets(rows, shares[0])))
+    return "\n\n".join([*parts, "By network:", by_model])
 
 
 def _format(scores: Sequence[Score]) -> str:

@@ -20,7 +20,15 @@ import torch
 from epochs_bench import Bench
 from epochs_methods import METHODS
 from epochs_searches import Cell, Pick
-from epochs_table import ORACLE, REFERENCE, best_rates, format_tables, score
+from epochs_table import (
+    ORACLE,
+    REFERENCE,
+    SHARES,
+    best_rates,
+    format_tables,
+    score,
+    targets,
+)
 from epochs_tasks import TASKS
 
 if TYPE_CHECKING:
@@ -108,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.figure:
         from epochs_figure import write_figure  # noqa: PLC0415 (plotly is not needed to measure)
 
-        write_figure(score(rows), options.figure)
+        write_figure(score(rows, targets(rows, SHARES[0])), options.figure)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from epochs_rules import (
     valley,
 )
 from epochs_searches import Cell, Pick
-from epochs_table import best_rates, format_tables, interval, score, targets
+from epochs_table import best_rates, format_tables, interval, late_targets, score, targets
 from epochs_tasks import TASKS
 
 RATES = [10 ** (-7 + 8 * i / 99) for i in range(100)]
@@ -121,8 +121,13 @@ def test_the_target_is_a_share_of_what_the_best_rate_attains_over_all_seeds() ->
     assert best_rates(ROWS) == {"mlp-small-digits": 0.1}
 
 
+def test_the_late_target_is_what_the_best_rate_reaches_in_time_with_every_seed() -> None:
+    assert late_targets(ROWS, 0.75) == {"mlp-small-digits": 1.0}
+    assert late_targets(ROWS, 0.3) == {"mlp-small-digits": 1.5}
+
+
 def test_a_run_that_never_reaches_the_target_counts_in_full() -> None:
-    found = {s.method: (s.total, s.is_reached) for s in score(ROWS, 0.7)}
+    found = {s.method: (s.total, s.is_reached) for s in score(ROWS, targets(ROWS, 0.7))}
     assert found == {
         "torch-lr-finder": (3.5, True),
         "grid of 6": (9.0, True),
@@ -147,11 +152,11 @@ def test_the_interval_holds_the_mean_and_narrows_where_tasks_agree() -> None:
 
 
 def test_bars_are_shares_of_a_full_run_with_the_dearest_first(tmp_path) -> None:
-    found = bars(score(ROWS, 0.7))
+    found = bars(score(ROWS, targets(ROWS, 0.7)))
     assert [bar.method for bar in found][::3] == ["optuna_bisect", "torch-lr-finder"]
     assert found[0].total == pytest.approx(1.2)
     assert found[0].failed == 1
-    write_figure(score(ROWS, 0.7), tmp_path / "figure.html")
+    write_figure(score(ROWS, targets(ROWS, 0.7)), tmp_path / "figure.html")
     assert "optuna_bisect" in (tmp_path / "figure.html").read_text()
 
 
