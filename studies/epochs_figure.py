@@ -6,13 +6,13 @@ from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 import plotly.graph_objects as go
-from epochs_table import by_method
+from epochs_score import by_method
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from epochs_table import Score
+    from epochs_score import Score
 
 SEARCH, RUN, OURS = "#d98c3f", "#9db4c8", "#2f6690"
 

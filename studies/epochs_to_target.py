@@ -19,16 +19,9 @@ import optuna
 import torch
 from epochs_bench import Bench
 from epochs_methods import METHODS
+from epochs_score import ORACLE, REFERENCE, SHARES, best_rates, score, targets
 from epochs_searches import Cell, Pick
-from epochs_table import (
-    ORACLE,
-    REFERENCE,
-    SHARES,
-    best_rates,
-    format_tables,
-    score,
-    targets,
-)
+from epochs_table import format_tables
 from epochs_tasks import TASKS
 
 if TYPE_CHECKING:

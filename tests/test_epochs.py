@@ -16,8 +16,9 @@ from epochs_rules import (
     log_midpoint,
     valley,
 )
+from epochs_score import best_rates, late_targets, score, targets
 from epochs_searches import Cell, Pick
-from epochs_table import best_rates, format_tables, interval, late_targets, score, targets
+from epochs_table import format_tables, interval
 from epochs_tasks import TASKS
 
 RATES = [10 ** (-7 + 8 * i / 99) for i in range(100)]
