@@ -59,9 +59,6 @@ def ask_rate(
     for _ in range(MAX_CLAIMS):
         proposal, (low, high) = propose_beside(history, trial.number, distribution)
         rate = fit_into(proposal.rate, distribution)
-        if history.is_alone and len(_attrs.all_trials(study)) == history.n_trials:
-            # Whoever comes later sees this probe, and leaves it the best question.
-            break
         _attrs.write(study, trial, claim=rate)
         if _is_kept(study, trial, settings, history, rate):
             break
@@ -123,7 +120,7 @@ def _is_kept(
 def _find_clashes(
     study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
 ) -> list[int]:
-    """Return the trials that took a rate since a reading."""
+    """Return the trials that took a rate since a reading, without those of dead workers."""
     trials = _attrs.all_trials(study)
     changed = [*(trials[n] for n in history.open), *trials[history.n_trials :]]
     claims = _attrs.claims_among(changed, trial.number)
@@ -132,5 +129,5 @@ def _find_clashes(
         return []
     # Somebody has it; whether he lives takes a closer look.
     now = read_history(study, settings, exclude=trial.number)
-    live = {r.number for r in now.running}
-    return [n for n in found if n in live or n not in now.open]
+    dead = set(now.open) - {r.number for r in now.running} - set(now.judged)
+    return [n for n in found if n not in dead]

@@ -30,8 +30,6 @@ TIE_MARGIN = 0.5
 ALIKE = 0.1
 # A change of level counts when it exceeds this many standard errors of the curve's own noise.
 SIGNIFICANCE = 2.0
-# ... but progress of one already: a run that is left to go on costs less than one cut by mistake.
-FLAT_ERRORS = 1.0
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ def progress_of(curve: Curve, initial: float) -> float:
 
 def is_flat(curve: Curve, initial: float) -> bool:
     """Tell whether a finite curve shows no progress beyond its own noise."""
-    return progress_of(curve, initial) < FLAT_ERRORS
+    return progress_of(curve, initial) < SIGNIFICANCE
 
 
 def is_above(curve: Curve, initial: float) -> bool:

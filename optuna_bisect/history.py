@@ -71,6 +71,7 @@ class History(NamedTuple):
         facts: What all other trials say about the study as a whole.
         n_trials: Number of trials that there were.
         open: Numbers of all that had not finished, the caller's own among them.
+        judged: Numbers of those that had their verdict, and count as finished.
     """
 
     view: View
@@ -83,11 +84,7 @@ class History(NamedTuple):
     facts: Facts = NO_FACTS
     n_trials: int = 0
     open: tuple[int, ...] = ()
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether no other trial had begun and not finished."""
-        return len(self.open) <= 1
+    judged: tuple[int, ...] = ()
 
     @property
     def param_name(self) -> str | None:
@@ -181,6 +178,7 @@ def read_history(
         facts=facts,
         n_trials=len(trials),
         open=ledger.open,
+        judged=tuple(trial.number for trial in judged),
     )
 
 

@@ -152,6 +152,8 @@ def _read(past: Past, trials: Sequence[FrozenTrial], view: View) -> Past:
                 warm_start = probes[-1].rate
         n_probes += _is_spent(trial, attrs, view)
     return past._replace(
+        # A copy: another thread may build upon the same past from another reading.
+        memo=dict(past.memo),
         probes=past.probes + tuple(probes),
         finals=past.finals + tuple(finals),
         n_probes=n_probes,
@@ -171,7 +173,7 @@ def read_early(past: Past, judged: Sequence[FrozenTrial], view: View) -> Past:
     Returns:
         What all of them say, not to be built upon: the trials may end otherwise.
     """
-    return _read(past._replace(memo=dict(past.memo)), judged, view)
+    return _read(past, judged, view)
 
 
 def curve_of(trial: FrozenTrial, sign: int) -> Curve:

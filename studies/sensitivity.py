@@ -26,7 +26,6 @@ VARIANTS: dict[str, tuple[Any, ...]] = {
     "CUT_MARGIN": (0.0, 1.0),
     "TIE_MARGIN": (0.0, 1.0),
     "SIGNIFICANCE": (1.0, 3.0),
-    "FLAT_ERRORS": (0.5, 2.0),
     "ALIKE": (0.0, 0.3),
     "RECOVERY_SHARE": (0.17, 0.34),
     "MAX_REACH": (2, 4),

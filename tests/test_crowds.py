@@ -27,7 +27,7 @@ def check_crowd(kind: str, n_studies: int) -> None:
     for field in ("complete", "complete_in_all", "finals"):
         assert Counter(study[field] for study in report["studies"]) == {1: n_studies}
     for field in ("no_role", "running", "failed", "duplicates"):
-        assert Counter(study[field] for study in report["studies"]) == {0: n_studies}
+        assert Counter(study[field] for study in report["studies"]) == {0: n_studies}, field
     assert max(study["surplus"] for study in report["studies"]) <= N_WORKERS
 
 
