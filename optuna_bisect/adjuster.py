@@ -146,7 +146,8 @@ class BisectionLR(LRScheduler):
 
         In the final trial the rate of ``optimizer`` is set. In any other one the rate stays as
         it is, and `step` judges nothing: that is the pruner's part. A ``FixedTrial`` without
-        ``probe_steps=`` among the options trains at its own constant rate.
+        ``probe_steps=`` among the options trains at its own constant rate. There is no race
+        unless ``leg_fraction`` asks for one: the search has found the rate.
 
         Args:
             optimizer: The optimizer, with the rate that the trial suggested.
@@ -163,6 +164,8 @@ class BisectionLR(LRScheduler):
         if plan.is_final:
             options = plan_options(plan, optimizer) | options
             options.setdefault("feedback", options["probe_steps"] is not None)
+            # The search has found the rate; a race would pay for it a second time.
+            options.setdefault("leg_fraction", 0.0)
             scheduler = cls(optimizer, **options)
             scheduler._trial = trial
             return scheduler

@@ -81,7 +81,7 @@ def append(path: Path, bench: Bench, method: str, pick: Pick) -> None:
     cell = [bench.task.name, bench.seed, method, f"{pick.lr:.6g}", pick.n_steps]
     is_new = not path.exists()
     with path.open("a", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         if is_new:
             writer.writerow(COLUMNS)
         writer.writerow([*cell, bench.epoch_steps, bench.n_steps, minima])
