@@ -78,7 +78,7 @@ class Results:
 def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
     """Print the tables, or draw the figure."""
     if options.figure:
-        draw(rows).write_image(options.figure, width=880, height=600)
+        draw(rows).write_image(options.figure, width=820, height=560)
         return
     chosen = [task for task in TASKS if task not in HELD_OUT]
     for name, tasks in (("all tasks", list(TASKS)), ("chosen on", chosen), ("held out", HELD_OUT)):
