@@ -115,8 +115,12 @@ class Ledger(NamedTuple):
         past = self.pasts.get(view)
         if past is None:
             unfinished = set(self.open)
-            finished = [t for t in trials[: self.n_trials] if t.number not in unfinished]
-            past = self.pasts[view] = read_past(finished, view)
+            read = [t for t in trials[: self.n_trials] if t.number not in unfinished]
+            finished = [t for t in read if t.state not in _UNFINISHED]
+            past = read_past(finished, view)
+            # Another thread may have read a later state of these trials.
+            if len(finished) == len(read):
+                self.pasts[view] = past
         return past
 
 
