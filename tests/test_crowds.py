@@ -28,7 +28,7 @@ def check_crowd(kind: str, n_studies: int) -> None:
         assert Counter(study[field] for study in report["studies"]) == {1: n_studies}
     for field in ("no_role", "running", "failed"):
         assert Counter(study[field] for study in report["studies"]) == {0: n_studies}, field
-    # Seldom two workers still choose alike (2 of 50 studies in memory, machine overloaded; LOG.md).
+    # Seldom two workers choose alike (2 of 50 studies in memory, machine overloaded; LOG.md).
     assert sum(study["duplicates"] for study in report["studies"]) <= 1 + n_studies // 10
     assert max(study["surplus"] for study in report["studies"]) <= N_WORKERS
 
