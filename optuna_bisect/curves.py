@@ -16,16 +16,14 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A run is behind when it made less than this share of the incumbent's progress at equal steps.
-# Replayed on recorded runs, 0.7 and 0.9 differ by less than 0.005 of a full run (studies/LOG.md).
-PROGRESS_RATIO = 0.8
+# A run is behind when it made less than this share of the incumbent's progress at equal steps at
+# the beginning of a probe; the share rises to 1 at its end, where no time is left to catch up.
+PROGRESS_RATIO = 0.75
 # The last reports are averaged; the first two are left out: initial loss and transient.
 N_AVERAGED = 3
 N_SKIPPED = 2
 # ... and when it is behind by this many standard errors of the incumbent's noise besides.
 CUT_MARGIN = 0.5
-# Two runs tie when their ends differ by less than this many deviations of their difference.
-TIE_MARGIN = 0.5
 # Two runs rise alike when their levels differ by at most this share of the rise.
 ALIKE = 0.1
 # A change of level counts when it exceeds this many standard errors of the curve's own noise.
@@ -84,17 +82,34 @@ def noise_of(losses: Sequence[float]) -> float:
     return float(np.median(second)) / (0.6745 * math.sqrt(6))
 
 
-def is_behind(curve: Curve, initial: float, incumbent: Curve) -> float | None:
+def least_share(curve: Curve, horizon: float) -> float:
+    """Return the share of the incumbent's progress below which a run is behind.
+
+    Args:
+        curve: The run's reports so far.
+        horizon: Length of a probe in steps, infinite where the run is none.
+
+    Returns:
+        ``PROGRESS_RATIO`` at the beginning of the probe, 1 at its end, and in between in between.
+    """
+    return PROGRESS_RATIO + (1 - PROGRESS_RATIO) * min(1.0, curve.horizon / horizon)
+
+
+def is_behind(
+    curve: Curve, initial: float, incumbent: Curve, horizon: float | None = None
+) -> float | None:
     """Compare the progress of a run with the incumbent's at equal steps.
 
     Args:
         curve: The run's reports so far, finite.
         initial: The loss before training, which both share.
         incumbent: The incumbent's reports, interpolated where the steps differ.
+        horizon: Length of a probe in steps, infinite where the run is none. None: that of the
+            incumbent's run.
 
     Returns:
         The share of the incumbent's progress that the run made, where that is below
-        ``PROGRESS_RATIO``; None where the run keeps up or where it is too early to say.
+        ``least_share``; None where the run keeps up or where it is too early to say.
     """
     if len(curve) <= N_SKIPPED or len(incumbent) <= N_SKIPPED:
         return None
@@ -103,28 +118,11 @@ def is_behind(curve: Curve, initial: float, incumbent: Curve) -> float | None:
     level = float(np.mean(np.interp(curve.steps[recent], incumbent.steps, incumbent.losses)))
     # What the incumbent won early and lost again is not held against a steadier run.
     other = initial - max(level, float(np.mean(incumbent.losses[-N_AVERAGED:])))
-    ratio = PROGRESS_RATIO
+    ratio = least_share(curve, horizon or incumbent.horizon)
     error = noise_of(incumbent.losses[N_SKIPPED:]) * math.sqrt((1 + ratio**2) / N_AVERAGED)
     if own + CUT_MARGIN * error >= ratio * other:
         return None
     return own / other if other > 0 else 0.0
-
-
-def is_tied(curve: Curve, best: Curve) -> bool:
-    """Tell whether a run ends as low as the best one, as far as noise lets one see.
-
-    The noise is that of the difference at equal steps: what both share, such as hard batches in
-    runs with one seed, cancels out.
-
-    Args:
-        curve: A finite curve.
-        best: The curve with the lowest end.
-
-    Returns:
-        Whether the ends differ by less than ``TIE_MARGIN`` deviations of that noise.
-    """
-    difference = np.asarray(curve.losses) - np.interp(curve.steps, best.steps, best.losses)
-    return bool(difference[-1] <= TIE_MARGIN * noise_of(difference[N_SKIPPED:].tolist()))
 
 
 def progress_of(curve: Curve, initial: float) -> float:

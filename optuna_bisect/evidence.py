@@ -8,11 +8,13 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from optuna_bisect.curves import Curve, has_jumped, is_flat, progress_of
+import numpy as np
+
+from optuna_bisect.curves import Curve, has_jumped, is_flat, progress_of, starts_untrained
 from optuna_bisect.verdicts import Incumbent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from optuna_bisect.grid import Grid
 
@@ -138,3 +140,27 @@ class Evidence(NamedTuple):
         if self.incumbent is None:
             return None
         return Incumbent(self.incumbent.number, self.incumbent.rate, self.incumbent.curve)
+
+
+def initial_loss(probes: Sequence[Probe]) -> float | None:
+    """Infer the loss before training, which all probes share.
+
+    The slowest run has moved least, so its first report is the nearest thing where nothing was
+    reported before the first update. A run's own first report alone says nothing: after an epoch
+    at a good rate it may lie near the end of the descent.
+
+    Args:
+        probes: Finished probes.
+
+    Returns:
+        The loss, or None where it cannot be known.
+    """
+    begun = [p for p in probes if len(p.curve) and math.isfinite(p.curve.losses[0])]
+    curves = [(p.rate, p.curve) for p in begun]
+    if not curves:
+        return None
+    untrained = [curve.losses[0] for _, curve in curves if starts_untrained(curve)]
+    if untrained:
+        return float(np.median(untrained))
+    slowest = min(curves, key=lambda pair: pair[0])
+    return slowest[1].losses[0] if len({rate for rate, _ in curves}) > 1 else None

@@ -13,11 +13,11 @@ from optuna_bisect.curves import (
     is_above,
     is_behind,
     is_flat,
-    is_tied,
     rises_alike,
     starts_untrained,
 )
-from optuna_bisect.evidence import Evidence, Probe
+from optuna_bisect.ends import gap_between
+from optuna_bisect.evidence import Evidence, Probe, initial_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -98,7 +98,7 @@ def _is_news(evidence: Evidence, probe: Probe) -> bool:
     between = range(evidence.grid.nearest(probe.rate), evidence.grid.nearest(best.rate) + 1)
     if any(point in between for point in evidence.collapsed):
         return True
-    return _may_lead(probe, leader, evidence.horizon)
+    return _may_lead(probe, leader, evidence)
 
 
 def _moves_initial(evidence: Evidence, probe: Probe) -> bool:
@@ -109,12 +109,13 @@ def _moves_initial(evidence: Evidence, probe: Probe) -> bool:
     return starts_untrained(probe.curve) and probe.curve.losses[0] != evidence.initial
 
 
-def _may_lead(probe: Probe, leader: Probe, horizon: int) -> bool:
+def _may_lead(probe: Probe, leader: Probe, evidence: Evidence) -> bool:
+    horizon = evidence.horizon
     if leader.is_broken or (len(probe.curve) and not 0 < horizon <= probe.curve.horizon):
         return True
     if leader.value is None and probe.value is None:
         ends = probe.compared(horizon), leader.compared(horizon)
-        return probe.score(horizon) < leader.score(horizon) or is_tied(*ends)
+        return gap_between(*ends, evidence.initial).is_tie
     # Runs with reports are never compared with values.
     return leader.value is not None and (probe.value is None or probe.value < leader.value)
 
@@ -209,30 +210,6 @@ def _is_shared(
     )
 
 
-def initial_loss(probes: Sequence[Probe]) -> float | None:
-    """Infer the loss before training, which all probes share.
-
-    The slowest run has moved least, so its first report is the nearest thing where nothing was
-    reported before the first update. A run's own first report alone says nothing: after an epoch
-    at a good rate it may lie near the end of the descent.
-
-    Args:
-        probes: Finished probes.
-
-    Returns:
-        The loss, or None where it cannot be known.
-    """
-    begun = [p for p in probes if len(p.curve) and math.isfinite(p.curve.losses[0])]
-    curves = [(p.rate, p.curve) for p in begun]
-    if not curves:
-        return None
-    untrained = [curve.losses[0] for _, curve in curves if starts_untrained(curve)]
-    if untrained:
-        return float(np.median(untrained))
-    slowest = min(curves, key=lambda pair: pair[0])
-    return slowest[1].losses[0] if len({rate for rate, _ in curves}) > 1 else None
-
-
 def _find_candidates(probes: Sequence[Probe]) -> list[Probe]:
     """Return the full probes; where several broke off and none was full, those that broke.
 
@@ -256,11 +233,16 @@ def _choose_incumbent(
     lowest = min((p.rate for p in candidates), default=math.inf)
     edge = min((p.rate for p in probes if not p.is_finite and p.rate > lowest), default=math.inf)
     moved = [p for p in candidates if p.rate < edge and not p.shows(is_flat, initial)]
-    best = min(moved, key=lambda p: (p.score(horizon), p.number), default=None)
-    if best is None or best.value is not None:
+    if not moved or moved[0].value is not None:
+        best = min(moved, key=lambda p: (p.score(horizon), p.number), default=None)
         return best, best
-    # Of runs that end alike the one that came down first is the better guess for a longer run.
     ends = {p.number: p.compared(horizon) for p in moved}
-    tied = [p for p in moved if is_tied(ends[p.number], ends[best.number])]
+    leader = moved[0]
+    for probe in moved[1:]:
+        if gap_between(ends[probe.number], ends[leader.number], initial).difference < 0:
+            leader = probe
+    # Of runs that end alike the one that came down first is the better guess for a longer run.
+    best_end = ends[leader.number]
+    tied = [p for p in moved if gap_between(ends[p.number], best_end, initial).is_tie]
     first = min(tied, key=lambda p: (float(np.mean(ends[p.number].losses)), p.number))
-    return first, best
+    return first, leader

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optuna_bisect.curves import N_AVERAGED, N_SKIPPED, is_behind, is_flat
-from optuna_bisect.evidence import Probe
-from optuna_bisect.gather import arrange, initial_loss
+from optuna_bisect.evidence import Probe, initial_loss
+from optuna_bisect.gather import arrange
 from optuna_bisect.verdicts import Verdict, side_of
 
 if TYPE_CHECKING:

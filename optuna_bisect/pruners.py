@@ -8,8 +8,7 @@ from optuna.pruners import BasePruner, PatientPruner
 
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_direction, check_not_negative
-from optuna_bisect.evidence import Probe
-from optuna_bisect.gather import initial_loss
+from optuna_bisect.evidence import Probe, initial_loss
 from optuna_bisect.history import recent_history
 from optuna_bisect.names import find_rate_name
 from optuna_bisect.parallel import answer, led_by_running, running_probes
@@ -172,7 +171,13 @@ def judge_beside(history: History, own: Probe) -> tuple[Verdict | None, int | No
     led = led_by_running(evidence, running_probes(history.running, least))
     if led is evidence or led.incumbent is None:
         return None, None
-    found = classify(own.curve, own.rate, initial=led.initial, incumbent=led.reference)
+    found = classify(
+        own.curve,
+        own.rate,
+        initial=led.initial,
+        incumbent=led.reference,
+        probe_steps=history.probe_steps,
+    )
     return found, None if found is None else led.incumbent.number
 
 

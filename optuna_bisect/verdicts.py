@@ -14,7 +14,6 @@ import numpy as np
 from optuna_bisect import confidence
 from optuna_bisect.curves import (
     N_SKIPPED,
-    PROGRESS_RATIO,
     Curve,
     has_jumped,
     is_above,
@@ -22,17 +21,17 @@ from optuna_bisect.curves import (
     is_flat,
     is_leaving,
     late_share_of,
+    least_share,
     starts_untrained,
     unevenness_of,
 )
+from optuna_bisect.ends import SAME_END, gap_between
 
 VerdictName = Literal["overshoot", "undershoot", "balanced"]
 VERDICT_NAMES: tuple[VerdictName, ...] = ("overshoot", "undershoot", "balanced")
 
 # Without an incumbent a run is left alone for this share of a probe: the window to recover in.
 RECOVERY_SHARE = 0.25
-# Runs that end within this share of the better one's progress are equally good.
-SAME_END = 0.01
 # A run has not flattened when its second half brought more than this share of its progress: half
 # of what a straight line makes there.
 STRAIGHT = 0.25
@@ -116,7 +115,7 @@ def classify(
         return _judge_alone(curve, initial, probe_steps, over, is_patient=is_patient)
     if over:
         return _judge_end(curve, rate, initial, incumbent)
-    return _judge_progress(curve, rate, initial, incumbent)
+    return _judge_progress(curve, rate, initial, incumbent, probe_steps)
 
 
 def not_finite(curve: Curve) -> Verdict:
@@ -139,17 +138,25 @@ def _decades(rate: float, other: float) -> float:
 
 
 def _judge_progress(
-    curve: Curve, rate: float, initial: float | None, incumbent: Incumbent
+    curve: Curve,
+    rate: float,
+    initial: float | None,
+    incumbent: Incumbent,
+    probe_steps: int | None,
 ) -> Verdict | None:
     if rate == incumbent.rate:
         return None
     start = incumbent.curve.losses[0] if initial is None else initial
-    share = is_behind(curve, start, incumbent.curve)
+    # An incumbent that still runs is shorter than a probe; a run that is none may take its time.
+    horizon = math.inf if probe_steps is None else max(incumbent.curve.horizon, probe_steps)
+    share = is_behind(curve, start, incumbent.curve, horizon)
     if share is None:
         return None
     name, where = side_of(rate, incumbent.rate)
     sure = confidence.of_cut(
-        _decades(rate, incumbent.rate), share / PROGRESS_RATIO, len(curve) - N_SKIPPED
+        _decades(rate, incumbent.rate),
+        share / least_share(curve, horizon),
+        len(curve) - N_SKIPPED,
     )
     return Verdict(name, sure, f"{_describe_lag(curve, start, share, incumbent)}; rate {where} it")
 
@@ -165,8 +172,8 @@ def _describe_lag(curve: Curve, start: float, share: float, incumbent: Incumbent
 def _judge_end(curve: Curve, rate: float, initial: float | None, incumbent: Incumbent) -> Verdict:
     best = float(np.interp(curve.steps[-1], incumbent.curve.steps, incumbent.curve.losses))
     start = incumbent.curve.losses[0] if initial is None else initial
-    own, number, best_rate = curve.losses[-1], incumbent.number, incumbent.rate
-    return compare_ends(own, rate, best, number, best_rate, progress=start - best)
+    own = best + gap_between(curve, incumbent.curve, start).difference
+    return compare_ends(own, rate, best, incumbent.number, incumbent.rate, progress=start - best)
 
 
 def compare_ends(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from optuna_bisect.bracket import Bracket
+from optuna_bisect.fit import fit_rate
 from optuna_bisect.grid import SPACING
 from optuna_bisect.history import read_history
 from optuna_bisect.search import propose
@@ -128,36 +129,6 @@ def judge(history: History) -> Outcome:
         status=_status_of(evidence, converged=converged, has_final=history.has_final),
     )
     return Outcome(is_over, winner, horizon)
-
-
-def fit_rate(evidence: Evidence) -> float:
-    """Refine the incumbent's rate by a parabola in log-rate through its two neighbours.
-
-    Args:
-        evidence: Evidence with an incumbent.
-
-    Returns:
-        The vertex, at most half a grid step from the incumbent, where both neighbours ran in
-        full and the three points are convex; else the incumbent's own rate.
-    """
-    grid, best = evidence.grid, evidence.incumbent
-    if best is None:
-        raise ValueError("fit_rate needs an incumbent but got evidence without one.")
-    i, here = grid.nearest(best.rate), grid.position(best.rate)
-    pairs = [(0.0, best.score(evidence.horizon))]
-    for j in (i - 1, i + 1):
-        full = [p for p in evidence.seen.get(j, ()) if p.is_full and p.is_finite]
-        if not full:
-            return best.rate
-        probe = min(full, key=lambda p: (p.score(evidence.horizon), p.number))
-        pairs.append((grid.position(probe.rate) - here, probe.score(evidence.horizon)))
-    (_, y), (a, y_a), (b, y_b) = pairs
-    slope_a, slope_b = (y_a - y) / a, (y_b - y) / b
-    curvature = (slope_b - slope_a) / (b - a)
-    if not curvature > 0:
-        return best.rate
-    vertex = (a - slope_a / curvature) / 2
-    return grid.rate_at(here + min(max(vertex, -0.5), 0.5))
 
 
 def _value_of(probe: Probe, history: History) -> float | None:

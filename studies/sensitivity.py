@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VARIANTS: dict[str, tuple[Any, ...]] = {
-    "PROGRESS_RATIO": (0.7, 0.9),
+    "PROGRESS_RATIO": (0.65, 0.85),
     "N_AVERAGED": (2, 4),
     "N_SKIPPED": (1, 3),
     "CUT_MARGIN": (0.0, 1.0),
     "TIE_MARGIN": (0.0, 1.0),
+    "SAME_END": (0.005, 0.02),
+    "MAX_SHARE": (0.25, 1.0),
     "SIGNIFICANCE": (1.0, 3.0),
     "ALIKE": (0.0, 0.3),
     "RECOVERY_SHARE": (0.17, 0.34),

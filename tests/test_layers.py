@@ -21,6 +21,7 @@ PURE = (
     "bracket",
     "confidence",
     "curves",
+    "ends",
     "verdicts",
     "grid",
     "evidence",

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optuna_bisect.curves import Curve, is_above
-from optuna_bisect.evidence import Probe
-from optuna_bisect.gather import extend, gather, initial_loss
+from optuna_bisect.evidence import Probe, initial_loss
+from optuna_bisect.gather import extend, gather
 from optuna_bisect.grid import SPACING, Grid
 from optuna_bisect.search import choose, propose
 from optuna_bisect.verdicts import classify

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from optuna_bisect import BisectionSampler, Bracket, VerdictPruner, find_winner
 from optuna_bisect.curves import Curve
 from optuna_bisect.evidence import Probe
+from optuna_bisect.fit import fit_rate
 from optuna_bisect.gather import gather
 from optuna_bisect.grid import SPACING, Grid
-from optuna_bisect.winner import HIGH_EDGE, LOW_EDGE, correct, fit_rate
+from optuna_bisect.winner import HIGH_EDGE, LOW_EDGE, correct
 
 GRID = Grid(1e-6, 1.0)
 
