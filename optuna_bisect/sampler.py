@@ -15,11 +15,11 @@ from optuna.trial import TrialState
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_single_objective, check_steps
 from optuna_bisect.asking import ask_rate
+from optuna_bisect.attendant import attend
 from optuna_bisect.claims import take_role
 from optuna_bisect.heartbeat import guard, is_lost
 from optuna_bisect.history import read_history
 from optuna_bisect.params import fit_into, param_of
-from optuna_bisect.pruners import hold_probe_end
 from optuna_bisect.records import record_end
 from optuna_bisect.settings import Settings
 from optuna_bisect.winner import plan_warm_start
@@ -157,7 +157,7 @@ class BisectionSampler(BaseSampler):
             _attrs.fail(study, trial)
             raise
         self._independent_sampler.before_trial(study, trial)
-        hold_probe_end(study)
+        attend(study)
         decision = take_role(study, trial, self._settings)
         guard(study, trial)
         if decision.role == "surplus":
