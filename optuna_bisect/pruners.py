@@ -86,10 +86,10 @@ class VerdictPruner(BasePruner):
         history = recent_history(study, trial, settings)
         name = history.param_name or find_rate_name([trial.distributions])
         rate = trial.params.get(name or "")
-        if not isinstance(rate, float):
-            return False
         probe_steps = attrs.probe_steps if attrs.role == "probe" else None
         curve = curve_of(trial, history.report_sign)
+        if not isinstance(rate, float):
+            return _end_without_rate(study, trial, history, curve, probe_steps)
         is_patient = attrs.question == "deepen"
         verdict = judge_curve(history, curve, rate, probe_steps, is_patient=is_patient)
         if verdict is None and attrs.role == "probe":
@@ -174,6 +174,17 @@ def judge_beside(history: History, own: Probe) -> tuple[Verdict | None, int | No
         return None, None
     found = classify(own.curve, own.rate, initial=led.initial, incumbent=led.reference)
     return found, None if found is None else led.incumbent.number
+
+
+def _end_without_rate(
+    study: Study, trial: FrozenTrial, history: History, curve: Curve, probe_steps: int | None
+) -> bool:
+    """End a probe at its length also where it went a way that has no rate, unless all did."""
+    if history.param_name is None or probe_steps is None or curve.horizon < probe_steps:
+        return False
+    reason = f"no verdict: the trial has no {history.param_name!r}, which is what is bisected"
+    _attrs.write(study, trial, reason=reason)
+    return True
 
 
 def prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
