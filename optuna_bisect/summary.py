@@ -126,8 +126,9 @@ class Summary:
         text = ""
         if self.final is not None:
             first, last = next(row for row in self.rows if row.is_final), self.final
-            text = f" {_corrected(first.rate / lr if lr else 1.0, first)}."
-            if last.rate != first.rate:
+            is_same = last.rate == first.rate
+            text = f" {_corrected(first.rate / lr if lr else 1.0, last if is_same else first)}."
+            if not is_same:
                 text += f" That diverged; final trial {last.number} took {last.rate:.3g}."
         is_open = self.final is None or self.final.outcome not in ("complete", "running")
         if is_open and self.stopped is not None:

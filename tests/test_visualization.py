@@ -253,12 +253,15 @@ def test_a_conclusion_tells_why_there_is_no_winner() -> None:
 def test_a_conclusion_tells_that_failed_final_trials_stopped_the_study() -> None:
     def objective(trial: optuna.Trial) -> float:
         if ob.trial_plan(trial).is_final:
+            trial.suggest_float("lr", LOW, HIGH, log=True)
             raise RuntimeError
         return make_objective()(trial)
 
     study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
     study.optimize(objective, catch=RuntimeError)
-    assert "The study stopped: final trials" in summarize(study).conclusion
+    told = summarize(study).conclusion
+    assert "The study stopped: final trials" in told
+    assert f"for final trial {with_role(study, 'final')[-1].number}." in told
 
 
 def test_without_plotly_the_error_names_the_extra(monkeypatch) -> None:
