@@ -14,6 +14,7 @@ import os
 import socket
 import threading
 import uuid
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from optuna import TrialPruned
@@ -198,9 +199,15 @@ def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
     return found
 
 
+def whole_study(study: Study) -> Study:
+    """Return the study itself where Hyperband hands out a part of it, with a loop of its own."""
+    found: Study = getattr(study, "_study", study)
+    return found
+
+
 def in_optimize(study: Study) -> bool:
     """Tell whether this thread runs ``study.optimize``, where a sampler may raise and wait."""
-    return bool(study._thread_local.in_optimize_loop)
+    return bool(whole_study(study)._thread_local.in_optimize_loop)
 
 
 def fail(study: Study, trial: FrozenTrial) -> None:
@@ -279,4 +286,5 @@ def fixed_rate(trial: FixedTrial) -> float | None:
     """Return the rate that a FixedTrial was made with, asked for already or not."""
     name = find_rate_name([trial.distributions])
     name = name or next((n for n in trial._params if is_known_name(n)), None)
-    return None if name is None else float(trial._params[name])
+    rate = trial._params.get(name or "")
+    return float(rate) if isinstance(rate, Real) else None

@@ -6,6 +6,8 @@ import math
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
+from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler
+
 if TYPE_CHECKING:
     from optuna.study import Study, StudyDirection
 
@@ -65,3 +67,13 @@ def check_not_negative(name: str, value: int) -> None:
     """Raise ValueError unless a setting is a whole number of at least 0."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{name} must be a whole number of at least 0 but got {value!r}.")
+
+
+def check_sampler(value: BaseSampler | None) -> None:
+    """Raise ValueError unless a sampler may choose other parameters and will not end the study."""
+    is_ending = isinstance(value, GridSampler | BruteForceSampler)
+    if value is not None and (is_ending or not isinstance(value, BaseSampler)):
+        raise ValueError(
+            "independent_sampler must be a sampler that does not end the study by itself, or None "
+            f"but got {value!r}."
+        )

@@ -13,6 +13,7 @@ except ImportError as error:
 
 from optuna_bisect.divergence import Diverged, divergence
 from optuna_bisect.final_plan import (
+    check_loss,
     check_options,
     default_interval,
     leg_levels,
@@ -195,7 +196,9 @@ class BisectionLR(LRScheduler):
         return self._state.finished
 
     def step(  # type: ignore[override]  # takes losses, as ReduceLROnPlateau does
-        self, train_loss: float | torch.Tensor, val_loss: float | torch.Tensor | None = None
+        self,
+        train_loss: float | torch.Tensor | None = None,
+        val_loss: float | torch.Tensor | None = None,
     ) -> bool:
         """Count one call, and at the end of an interval decide about the rate.
 
@@ -210,7 +213,9 @@ class BisectionLR(LRScheduler):
 
         Raises:
             Diverged: If a loss is not finite and nothing can be restored.
+            TypeError: Without a loss; trainers have to be told to give it (README.md).
         """
+        loss = check_loss(train_loss)
         self.last_epoch += 1
         if not self._is_active:
             self._last_lr = read_rates(self.optimizer)
@@ -218,7 +223,7 @@ class BisectionLR(LRScheduler):
         if self._snapshot is None and self.snapshot is not None:
             # After loading, without the weights to go back to.
             self._state = end_race(self._schedule, self._state)
-        self._meter.add(train_loss, val_loss)
+        self._meter.add(loss, val_loss)
         is_restored = self._is_interval_over() and self._decide()
         self._set_rate(self._rate())
         return is_restored

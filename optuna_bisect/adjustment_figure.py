@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from optuna_bisect.bracket import Bracket
 
 _LINE = "#111111"
+# Reports that spread over more than this factor are drawn on a log axis.
+_WIDE = 10
 # In the order of the legend.
 _MOVES = {
     "leg": Look("#56B4E9", "line-ns-open", "leg of the race begins"),
@@ -101,6 +103,8 @@ def draw_adjustment(info: AdjustmentInfo) -> go.Figure:
         loss_axis = {"title": {"text": "reported"}, "domain": lower, "nticks": 4}
         figure.update_layout(yaxis2=axis() | loss_axis)
         steps, values = zip(*info.curve, strict=True)
+        if min(values) > 0 and max(values) > _WIDE * min(values):
+            figure.update_layout(yaxis2=log)
         style = {"color": "#8A8A8A", "width": 1.5}
         figure.add_trace(
             go.Scatter(x=steps, y=values, yaxis="y2", mode="lines", line=style, name="reported")
@@ -111,7 +115,8 @@ def draw_adjustment(info: AdjustmentInfo) -> go.Figure:
 def _add_bracket(figure: go.Figure, info: AdjustmentInfo) -> None:
     if info.bracket is not None:
         low, high = info.bracket.low, info.bracket.high
-        figure.add_hrect(y0=low, y1=high, fillcolor=LIMITS_COLOR, line_width=0, layer="below")
+        style = {"fillcolor": LIMITS_COLOR, "line_width": 0, "layer": "below"}
+        figure.add_hrect(y0=low, y1=high, name="limits", showlegend=True, **style)
 
 
 def _add_path(figure: go.Figure, info: AdjustmentInfo) -> None:

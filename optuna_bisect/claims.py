@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from optuna import logging
-
 from optuna_bisect import _attrs
+from optuna_bisect._log import logger
 from optuna_bisect.history import read_history
 from optuna_bisect.names import is_known_name
 from optuna_bisect.roles import Decision, decide, forestalled_by
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from optuna_bisect.history import History
     from optuna_bisect.settings import Settings
 
-_logger = logging.get_logger(__name__)
 
 # Who wants the final trial waits this many seconds at most for each trial with a lower number that
 # has no role yet, and for so many of them: their workers died, or stand still.
@@ -97,7 +95,7 @@ def _wait_for_decision(
         if decision.role is not None:
             return decision, history, read_at
         if pause == _FIRST_PAUSE_SECONDS:
-            _logger.info(_waiting(trial.number, decision, settings))
+            logger.info(_waiting(trial.number, decision, settings))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 

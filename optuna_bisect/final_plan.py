@@ -40,6 +40,17 @@ def check_options(
         raise ValueError(f"leg_fraction must be in [0, 1] but got {leg_fraction}.")
 
 
+def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
+    """Return the loss; say how trainers give it where one called the scheduler without."""
+    if train_loss is None:
+        raise TypeError(
+            "BisectionLR.step needs the training loss but got none. In Lightning configure the "
+            "scheduler with 'reduce_on_plateau': True and 'monitor'; in Transformers step it in a "
+            "callback (README.md)."
+        )
+    return train_loss
+
+
 def plan_options(plan: TrialPlan, optimizer: Optimizer) -> dict[str, Any]:
     """Turn the plan of a final trial into arguments that the constructor accepts."""
     start = plan.start_lr or first_rate(optimizer)

@@ -17,8 +17,9 @@ def fit_rate(evidence: Evidence) -> float:
         evidence: Evidence with an incumbent.
 
     Returns:
-        The vertex, at most half a grid step from the incumbent, where both neighbours ran in
-        full and the three points are convex; else the incumbent's own rate.
+        The vertex, at most half a grid step from the incumbent and never beyond a rate that
+        lost, where both neighbours ran in full and the three points are convex; else the
+        incumbent's own rate.
     """
     grid, best = evidence.grid, evidence.incumbent
     if best is None:
@@ -37,7 +38,8 @@ def fit_rate(evidence: Evidence) -> float:
     if not curvature > 0:
         return best.rate
     vertex = (a - slope_a / curvature) / 2
-    return grid.rate_at(here + min(max(vertex, -0.5), 0.5))
+    low, high = evidence.bracket
+    return min(max(grid.rate_at(here + min(max(vertex, -0.5), 0.5)), low), high)
 
 
 def _lag(probe: Probe, best: Probe, evidence: Evidence) -> float:

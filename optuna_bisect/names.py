@@ -47,3 +47,9 @@ def find_rate_name(spaces: Iterable[Mapping[str, BaseDistribution]]) -> str | No
                     return name
                 first = first or name
     return first
+
+
+def rivals(space: Mapping[str, BaseDistribution]) -> list[str]:
+    """Return all log-scale floats, the one that is taken first, where no name says which it is."""
+    names = [name for name, distribution in space.items() if is_log_float(distribution)]
+    return [] if len(names) < 2 or any(is_known_name(name) for name in names) else names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from optuna.pruners import BasePruner, PatientPruner
+from optuna.pruners import BasePruner
 
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_direction, check_not_negative
@@ -75,9 +75,9 @@ class VerdictPruner(BasePruner):
         if trial.last_step is None or trial.last_step < self._n_warmup_steps:
             return False
         _attrs.write(study, trial, report_direction=self._report_direction)
-        _note_alive(study, trial, attrs.stale_after)
+        note_alive(study, trial, attrs.stale_after)
         if attrs.role == "final":
-            return _prune_final(study, trial, Settings(stale_after=attrs.stale_after))
+            return prune_final(study, trial, Settings(stale_after=attrs.stale_after))
         return self._prune_probe(study, trial, attrs)
 
     def _prune_probe(self, study: Study, trial: FrozenTrial, attrs: _attrs.Attrs) -> bool:
@@ -85,10 +85,10 @@ class VerdictPruner(BasePruner):
         history = recent_history(study, trial, settings)
         name = history.param_name or find_rate_name([trial.distributions])
         rate = trial.params.get(name or "")
-        if not isinstance(rate, float):
-            return False
         probe_steps = attrs.probe_steps if attrs.role == "probe" else None
         curve = curve_of(trial, history.report_sign)
+        if not isinstance(rate, float):
+            return _end_without_rate(study, trial, history, curve, probe_steps)
         is_patient = attrs.question == "deepen"
         verdict = judge_curve(history, curve, rate, probe_steps, is_patient=is_patient)
         if verdict is None and attrs.role == "probe":
@@ -181,8 +181,28 @@ def judge_beside(history: History, own: Probe) -> tuple[Verdict | None, int | No
     return found, None if found is None else led.incumbent.number
 
 
-def _prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
-    """Stop divergence only, and a final trial that another one has forestalled."""
+def _end_without_rate(
+    study: Study, trial: FrozenTrial, history: History, curve: Curve, probe_steps: int | None
+) -> bool:
+    """End a probe at its length also where it went a way that has no rate, unless all did."""
+    if history.param_name is None or probe_steps is None or curve.horizon < probe_steps:
+        return False
+    reason = f"no verdict: the trial has no {history.param_name!r}, which is what is bisected"
+    _attrs.write(study, trial, reason=reason)
+    return True
+
+
+def prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
+    """Stop divergence only, and a final trial that another one has forestalled.
+
+    Args:
+        study: The study.
+        trial: The running final trial.
+        settings: With ``stale_after``, where it is known.
+
+    Returns:
+        Whether to stop; why is recorded before that.
+    """
     curve = curve_of(trial, 1)
     if not curve.is_finite:
         _attrs.write_verdict(study, trial, not_finite(curve))
@@ -195,40 +215,10 @@ def _prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
     return True
 
 
-def _note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
-    """Renew the sign of life, at most four times per ``stale_after``."""
+def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
+    """Renew a running trial's sign of life, at most four times per ``stale_after`` seconds."""
     if stale_after is None:
         return
     now, last = _attrs.utc_now(), _attrs.last_sign_of_life(trial)
     if last is None or (now - last).total_seconds() > stale_after * _ALIVE_SHARE:
         _attrs.write(study, trial, alive=now.isoformat())
-
-
-class _ProbeEnd(BasePruner):
-    """Ends probes at their length where a patient pruner would let an improving one run on."""
-
-    def __init__(self, outer: PatientPruner, inner: VerdictPruner) -> None:
-        self._outer = outer
-        self._inner = inner
-
-    def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Ask the patient pruner, except at the end of a probe."""
-        attrs = _attrs.read(trial)
-        is_probe = attrs.role == "probe" and attrs.probe_steps is not None
-        if is_probe and (trial.last_step or 0) + 1 >= (attrs.probe_steps or 0):
-            return self._inner.prune(study, trial)
-        return self._outer.prune(study, trial)
-
-
-def hold_probe_end(study: Study) -> None:
-    """Make probes end at ``probe_steps`` also under ``PatientPruner(VerdictPruner(), ...)``.
-
-    PatientPruner asks the pruner inside only once a run has stopped improving, so that a balanced
-    probe would run to its full length. It has no hook for that; the study's pruner is wrapped.
-
-    Args:
-        study: The study of the sampler that knows the lengths.
-    """
-    pruner = study.pruner
-    if isinstance(pruner, PatientPruner) and isinstance(pruner._wrapped_pruner, VerdictPruner):
-        study.pruner = _ProbeEnd(pruner, pruner._wrapped_pruner)

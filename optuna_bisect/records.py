@@ -58,8 +58,7 @@ def record_end(
         if verdict is not None:
             _attrs.write_verdict(study, trial, verdict)
     elif state == TrialState.PRUNED:
-        pruner = type(study.pruner).__name__
-        _attrs.write(study, trial, reason=f"stopped by {pruner} or by the objective")
+        _attrs.write(study, trial, reason="stopped by the study's pruner or by the objective")
 
 
 def _judge_probe(

@@ -7,19 +7,21 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from optuna import TrialPruned, logging
+from optuna import TrialPruned
 from optuna.distributions import FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState
 
 from optuna_bisect import _attrs
-from optuna_bisect._checks import check_single_objective, check_steps
+from optuna_bisect._checks import check_sampler, check_single_objective, check_steps
+from optuna_bisect._log import logger
 from optuna_bisect.asking import ask_rate
+from optuna_bisect.attendant import attend
 from optuna_bisect.claims import take_role
 from optuna_bisect.heartbeat import guard, is_lost
 from optuna_bisect.history import read_history
+from optuna_bisect.names import rivals
 from optuna_bisect.params import fit_into, param_of
-from optuna_bisect.pruners import hold_probe_end
 from optuna_bisect.records import record_end
 from optuna_bisect.settings import Settings
 from optuna_bisect.winner import plan_warm_start
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
-
-_logger = logging.get_logger(__name__)
 
 # Share of the full run that a probe gets where only the full length is given.
 DEFAULT_PROBE_SHARE = 1 / 50
@@ -54,7 +54,8 @@ class BisectionSampler(BaseSampler):
         horizon_exponent: Power of the horizon correction, in [0, 1].
         max_probes: Number of probes after which the final trial is started in any case. Those
             of workers that had nothing better to ask count only beyond three times as many.
-        independent_sampler: Sampler of all other parameters; random by default.
+        independent_sampler: Sampler of all other parameters; random by default. None that ends
+            the study by itself, as GridSampler does.
         stale_after: Seconds without a sign of life after which a running trial counts as dead.
             Must exceed the longest gap between reports. None: never.
         seed: Seed of the other parameters and of ``trial_plan(trial).seed``. None: derived from
@@ -94,6 +95,7 @@ class BisectionSampler(BaseSampler):
         warm_start: float | None = None,
     ) -> None:
         check_steps(probe_steps, final_steps)
+        check_sampler(independent_sampler)
         if probe_steps is None and final_steps is not None:
             probe_steps = max(1, round(final_steps * DEFAULT_PROBE_SHARE))
         self._settings = Settings(
@@ -157,11 +159,11 @@ class BisectionSampler(BaseSampler):
             _attrs.fail(study, trial)
             raise
         self._independent_sampler.before_trial(study, trial)
-        hold_probe_end(study)
+        attend(study)
         decision = take_role(study, trial, self._settings)
         guard(study, trial)
         if decision.role == "surplus":
-            log = _logger.warning if decision.is_warning else _logger.info
+            log = logger.warning if decision.is_warning else logger.info
             log(f"Trial {trial.number} is surplus: {decision.reason}.")
             _stop(study)
 
@@ -232,6 +234,11 @@ class BisectionSampler(BaseSampler):
     def _check_param_name(self, study: Study, trial: FrozenTrial) -> None:
         """Raise where the named parameter is unknown to every trial."""
         name = self._settings.param_name
+        if name is None and trial.number == 0 and (names := rivals(trial.distributions)):
+            logger.warning(
+                f"{names[0]!r} is taken for the learning rate, as the first of {names}; if it is "
+                "another one, say param_name."
+            )
         if name is None or name in trial.params:
             return
         if not any(name in t.params for t in _attrs.all_trials(study)):

@@ -5,6 +5,7 @@ Figures, the dashboard's note and the tables of the studies are all made from th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,7 @@ class Summary:
         final_steps: Length of the full run, None if unknown.
         is_report_maximized: Whether reports are better the higher they are.
         param_name: Name of the rate, None while no trial has one.
+        stopped: Why the latest trial found nothing to do, None where it did.
     """
 
     rows: tuple[Row, ...]
@@ -90,6 +92,7 @@ class Summary:
     final_steps: int | None
     is_report_maximized: bool
     param_name: str | None
+    stopped: str | None = None
 
     @property
     def probes(self) -> tuple[Row, ...]:
@@ -105,19 +108,41 @@ class Summary:
 
     @property
     def conclusion(self) -> str:
-        """Where the study stands, in one or two sentences."""
+        """Where the study stands, in a few sentences."""
+        if self.param_name is None:
+            return "No learning rate yet: no trial has a log-scale float or what param_name names."
         if self.winner is None:
-            return f"No winner yet: {len(self.probes)} probes so far."
+            n_probes = f"{len(self.probes)} probe{'s' * (len(self.probes) != 1)}"
+            if self.stopped is None:
+                return f"No winner yet: {n_probes} so far."
+            return f"No winner after {n_probes}: {self.stopped.removeprefix('no winner: ')}."
         found = f"Probe {self.winner.number} won with a rate of {self.winner.lr:.3g}"
         if self.winner.bracket is not None:
             found += f" inside {self.winner.bracket.low:.3g} .. {self.winner.bracket.high:.3g}"
-        if self.final is None:
-            return f"{found} ({self.winner.status})."
-        ratio = self.final.rate / self.winner.lr if self.winner.lr else 1.0
-        return (
-            f"{found} ({self.winner.status}). Corrected by {ratio:.3g} for the longer run, that "
-            f"is {self.final.rate:.3g} for final trial {self.final.number}."
-        )
+        return f"{found} ({self.winner.status}).{self._what_became_of_it(self.winner.lr)}"
+
+    def _what_became_of_it(self, lr: float) -> str:
+        """Say what the final trials made of the winner's rate."""
+        text = ""
+        if self.final is not None:
+            first, last = next(row for row in self.rows if row.is_final), self.final
+            is_same = last.rate == first.rate
+            text = f" {_corrected(first.rate / lr if lr else 1.0, last if is_same else first)}."
+            if not is_same:
+                text += f" That diverged; final trial {last.number} took {last.rate:.3g}."
+        is_open = self.final is None or self.final.outcome not in ("complete", "running")
+        if is_open and self.stopped is not None:
+            text += f" The study stopped: {self.stopped}."
+        return text
+
+
+def _corrected(ratio: float, final: Row) -> str:
+    if math.isclose(ratio, 1, rel_tol=1e-6):
+        return f"Final trial {final.number} took it as it is: probes were as long as the full run"
+    return (
+        f"Corrected by {ratio:.3g} for the longer run, that is {final.rate:.3g} for final trial "
+        f"{final.number}"
+    )
 
 
 def summarize(study: Study) -> Summary:
@@ -145,7 +170,14 @@ def summarize(study: Study) -> Summary:
         final_steps=history.final_steps,
         is_report_maximized=history.report_sign < 0,
         param_name=history.param_name,
+        stopped=_find_stop(study),
     )
+
+
+def _find_stop(study: Study) -> str | None:
+    trials = _attrs.all_trials(study)
+    last = _attrs.read(trials[-1]) if trials else None
+    return last.reason if last is not None and last.role == "surplus" else None
 
 
 def _to_row(trial: FrozenTrial, param_name: str) -> Row:

@@ -26,7 +26,7 @@ NO_BALANCE = (
     "the edge of the range or between two probes; widen the range or lengthen the probes"
 )
 EXHAUSTED = "max_probes were spent before the search converged; the bracket is what is known"
-OPEN_ENDED = "the best so far: without probe_steps and final_steps the search never ends"
+OPEN_ENDED = "the best so far: with no probe_steps and final_steps known, the search never ends"
 
 
 @dataclass(frozen=True)

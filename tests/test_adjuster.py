@@ -217,6 +217,17 @@ def test_a_validation_loss_that_is_not_finite_diverges_too():
         make(interval_steps=1).step(1.0, math.inf)
 
 
+def test_a_trainer_that_steps_without_a_loss_is_told_how_to_give_it():
+    """Lightning and Transformers call every scheduler bare, unless told otherwise."""
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    scheduler = BisectionLR(torch.optim.SGD([parameter], 0.1), None, start_lr=0.1, probe_steps=10)
+    with pytest.raises(
+        TypeError, match=r"needs the training loss but got none.*reduce_on_plateau"
+    ):
+        scheduler.step()
+    assert scheduler.last_epoch == 0
+
+
 def test_steps_per_call_counts_design_steps():
     scheduler = make(steps_per_call=100, feedback=False)
     for _ in range(4):

@@ -70,3 +70,15 @@ def test_without_reports_or_bracket_there_is_only_the_rate():
     figure = plot_adjustment(study)
     assert all(trace.name != "reported" for trace in figure.data)
     assert not figure.layout.shapes
+
+
+def test_the_limits_are_in_the_legend_and_a_wide_loss_is_on_a_log_axis():
+    """A loss that falls to a thousandth is a flat line on a linear axis."""
+    study = make_study({"path": [], "moves": MOVES})
+    figure = plot_adjustment(study)
+    assert [shape.name for shape in figure.layout.shapes if shape.showlegend] == ["limits"]
+    info = get_adjustment_info(study)
+    for curve, kind in (((0, 2.0), (1, 1e-3)), "log"), (((0, 2.0), (1, 1.0)), None):
+        assert draw_adjustment(info._replace(curve=curve)).layout.yaxis2.type == kind
+    crossing = info._replace(curve=((0, 2.0), (1, -1e-3)))
+    assert draw_adjustment(crossing).layout.yaxis2.type is None

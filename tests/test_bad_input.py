@@ -48,6 +48,20 @@ def test_sampler_rejects_settings_outside_their_range_at_construction(settings) 
 
 
 @pytest.mark.parametrize(
+    "sampler",
+    [
+        optuna.samplers.RandomSampler,
+        "random",
+        optuna.samplers.GridSampler({"x": [0, 1]}),
+    ],
+)
+def test_a_sampler_that_would_end_the_study_or_is_none_is_rejected(sampler) -> None:
+    """GridSampler stops the study after its last point, silently and before there is a winner."""
+    with pytest.raises(ValueError, match=r"independent_sampler .* but got "):
+        ob.BisectionSampler(independent_sampler=sampler)
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         {"probe_steps": 1, "final_steps": 1},

@@ -9,6 +9,7 @@ import pytest
 from curves import (
     BEST,
     FINAL_STEPS,
+    PROBE_STEPS,
     STEPS,
     Trainer,
     decades,
@@ -234,3 +235,25 @@ def test_a_clamped_rate_lies_in_the_distribution() -> None:
         rates = [t.params["lr"] for t in study.trials]
         assert all(low <= rate <= high for rate in rates)
         assert {type(rate) for rate in rates} == {float}
+
+
+def test_a_probe_that_went_a_way_without_the_rate_ends_at_its_length() -> None:
+    """Where another branch of the objective names its rate otherwise, or has none."""
+
+    def objective(trial: optuna.Trial) -> float:
+        is_other = trial.number % 3 == 1
+        return make_objective(name="adam_lr" if is_other else "lr")(trial)
+
+    study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
+    study.optimize(objective, n_trials=40)
+    others = [t for t in with_role(study, "probe") if "lr" not in t.params]
+    assert others
+    assert {t.state for t in others} == {TrialState.PRUNED}
+    assert {t.last_step for t in others} == {PROBE_STEPS}
+    assert all("has no 'lr'" in t.user_attrs["bisect_reason"] for t in others)
+    assert study.best_trial.number == with_role(study, "final")[-1].number
+
+
+def test_a_fixed_trial_whose_rate_is_no_number_has_a_plan_without_one() -> None:
+    plan = ob.trial_plan(optuna.trial.FixedTrial({"lr": "auto"}))
+    assert (plan.is_final, plan.start_lr) == (True, None)

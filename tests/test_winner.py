@@ -37,6 +37,27 @@ def test_the_fit_moves_at_most_half_a_step() -> None:
     assert found <= GRID.rate_at(0.5) * (1 + 1e-9)
 
 
+def test_the_fit_never_goes_beyond_a_nearer_rate_that_lost() -> None:
+    """Users and refined searches put probes between the points that the parabola goes through."""
+    low, near, high = full(0, -1, 1.0), full(3, 0.1, 0.6), full(2, 1, 0.5000001)
+    evidence = gather([low, full(1, 0, 0.5), high, near], GRID)
+    assert fit_rate(evidence) == evidence.bracket[1] == near.rate
+
+
+def lopsided(trial: optuna.Trial) -> float:
+    distance = math.log(trial.suggest_float("lr", 1e-6, 10, log=True)) + 2
+    return abs(distance) * (3 if distance > 0 else 1)
+
+
+def test_an_endless_search_names_a_winner_inside_its_own_bracket() -> None:
+    study = optuna.create_study(sampler=BisectionSampler())
+    for n_trials in range(1, 26):
+        study.optimize(lopsided, 1)
+        winner = find_winner(study)
+        assert winner is not None, n_trials
+        assert winner.lr in winner.bracket, n_trials
+
+
 def test_without_a_full_neighbour_the_incumbents_own_rate_stands() -> None:
     cut = Probe(2, GRID.rate_at(1), Curve((0, 1, 2), (1.0, 1.0, 1.0)), is_full=False)
     assert fit_rate(gather([full(0, -1, 1.0), full(1, 0, 0.5), cut], GRID)) == GRID.rate_at(0)
