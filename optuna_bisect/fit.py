@@ -27,7 +27,7 @@ def fit_rate(evidence: Evidence) -> float:
     i, here = grid.nearest(best.rate), grid.position(best.rate)
     pairs = []
     for j in (i - 1, i + 1):
-        full = [p for p in evidence.seen.get(j, ()) if p.is_full and p.is_finite]
+        full = [p for p in evidence.seen.get(j, ()) if _is_comparable(p, best)]
         if not full:
             return best.rate
         lag, probe = min(((_lag(p, best, evidence), p) for p in full), key=lambda pair: pair[0])
@@ -40,6 +40,12 @@ def fit_rate(evidence: Evidence) -> float:
     vertex = (a - slope_a / curvature) / 2
     low, high = evidence.bracket
     return min(max(grid.rate_at(here + min(max(vertex, -0.5), 0.5)), low), high)
+
+
+def _is_comparable(probe: Probe, best: Probe) -> bool:
+    """Tell whether a full probe was measured as the incumbent was: by its value or by reports."""
+    same = (probe.value is None) == (best.value is None)
+    return same and probe.is_full and probe.is_finite and probe.has_score
 
 
 def _lag(probe: Probe, best: Probe, evidence: Evidence) -> float:

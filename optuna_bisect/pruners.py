@@ -149,6 +149,7 @@ def judge_curve(
         incumbent=evidence.reference if evidence else None,
         probe_steps=probe_steps,
         is_patient=is_patient,
+        sign=history.report_sign,
     )
 
 
@@ -177,6 +178,7 @@ def judge_beside(history: History, own: Probe) -> tuple[Verdict | None, int | No
         initial=led.initial,
         incumbent=led.reference,
         probe_steps=history.probe_steps,
+        sign=history.report_sign,
     )
     return found, None if found is None else led.incumbent.number
 

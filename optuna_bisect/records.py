@@ -48,7 +48,7 @@ def record_end(
     history = read_history(study, settings, exclude=trial.number)
     curve = curve_of(trial, history.report_sign)
     if not curve.is_finite:
-        _attrs.write_verdict(study, trial, not_finite(curve))
+        _attrs.write_verdict(study, trial, not_finite(curve, history.report_sign))
     elif value is not None and not math.isfinite(value):
         _attrs.write_verdict(study, trial, _INFINITE)
     elif state == TrialState.FAIL:
@@ -79,4 +79,5 @@ def _judge_probe(
     own = history.value_sign * value
     if best is None or best.value is None:
         return Verdict("balanced", 0.6, f"the first finite value: {value:.4g}")
-    return compare_ends(own, rate, best.value, best.number, best.rate)
+    reference = (best.value, best.number, best.rate)
+    return compare_ends(own, rate, *reference, sign=history.value_sign)

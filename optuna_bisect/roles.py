@@ -106,8 +106,7 @@ def _decide_over(history: History, number: int, exponent: float) -> Decision:
     if judge(history).winner is None:
         return Decision(
             "surplus",
-            "no winner: no probe ended with a finite loss; lower the range of the rate, "
-            "or look for the reason in the objective",
+            _why_no_winner(history),
             is_warning=True,
         )
     if plan_final(history, exponent) is None:
@@ -120,3 +119,19 @@ def _decide_over(history: History, number: int, exponent: float) -> Decision:
     if undecided:
         return Decision(None, wait_for=undecided[0])
     return Decision("final")
+
+
+def _why_no_winner(history: History) -> str:
+    """Say what a user can do where no probe can be recommended."""
+    evidence = history.evidence()
+    if evidence is None or not any(p.is_finite and p.has_score for p in evidence.probes):
+        return (
+            "no winner: no probe ended with a finite loss; lower the range of the rate, or look "
+            "for the reason in the objective"
+        )
+    word = "rose" if history.report_sign > 0 else "fell"
+    return (
+        f"no winner: in every probe what was reported {word} from its first value on; where that "
+        "was meant to be so (a loss reported, an accuracy returned), set report_direction of the "
+        "pruner; else lower the range of the rate"
+    )

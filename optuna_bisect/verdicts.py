@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from optuna_bisect import confidence
+from optuna_bisect import confidence, reasons
 from optuna_bisect.curves import (
     N_SKIPPED,
     Curve,
@@ -87,6 +87,7 @@ def classify(
     incumbent: Incumbent | None = None,
     probe_steps: int | None = None,
     is_patient: bool = False,
+    sign: int = 1,
 ) -> Verdict | None:
     """Judge a run from its loss curve, as early as the evidence allows.
 
@@ -102,6 +103,7 @@ def classify(
         probe_steps: Length of a probe in steps. A run of that length gets a verdict in any case;
             None: a run that is neither cut nor diverged gets none.
         is_patient: Whether a run that looks flat is left to run to its end.
+        sign: 1, or -1 where the reports are maximised and their signs were turned.
 
     Returns:
         The verdict, or None while there is not enough evidence.
@@ -109,20 +111,20 @@ def classify(
     if not len(curve):
         return None
     if not curve.is_finite:
-        return not_finite(curve)
+        return not_finite(curve, sign)
     over = probe_steps is not None and curve.horizon >= probe_steps
     if incumbent is None or not len(incumbent.curve):
-        return _judge_alone(curve, initial, probe_steps, over, is_patient=is_patient)
+        return _judge_alone(curve, initial, probe_steps, over, is_patient=is_patient, sign=sign)
     if over:
-        return _judge_end(curve, rate, initial, incumbent)
-    return _judge_progress(curve, rate, initial, incumbent, probe_steps)
+        return _judge_end(curve, rate, initial, incumbent, sign)
+    return _judge_progress(curve, rate, initial, incumbent, probe_steps=probe_steps, sign=sign)
 
 
-def not_finite(curve: Curve) -> Verdict:
+def not_finite(curve: Curve, sign: int = 1) -> Verdict:
     """Return the one verdict that is certain: overshoot, at the first loss that is not finite."""
     pairs = zip(curve.steps, curve.losses, strict=True)
     step = next(s for s, loss in pairs if not math.isfinite(loss))
-    return Verdict("overshoot", confidence.CERTAIN, f"loss is not finite at step {step}")
+    return Verdict("overshoot", confidence.CERTAIN, reasons.not_finite(step, sign))
 
 
 def side_of(rate: float, best_rate: float) -> tuple[VerdictName, str]:
@@ -142,7 +144,9 @@ def _judge_progress(
     rate: float,
     initial: float | None,
     incumbent: Incumbent,
+    *,
     probe_steps: int | None,
+    sign: int,
 ) -> Verdict | None:
     if rate == incumbent.rate:
         return None
@@ -158,22 +162,19 @@ def _judge_progress(
         share / least_share(curve, horizon),
         len(curve) - N_SKIPPED,
     )
-    return Verdict(name, sure, f"{_describe_lag(curve, start, share, incumbent)}; rate {where} it")
+    number = incumbent.number
+    reason = reasons.lag(curve, start, share=share, number=number, where=where, sign=sign)
+    return Verdict(name, sure, reason)
 
 
-def _describe_lag(curve: Curve, start: float, share: float, incumbent: Incumbent) -> str:
-    step, best = curve.steps[-1], f"trial {incumbent.number}"
-    if share > 0:
-        return f"progress {share:.2f} of {best}'s at step {step}"
-    level = f"loss {curve.losses[-1]:.4g}, at first {start:.4g}"
-    return f"no progress at step {step} ({level}), unlike {best}"
-
-
-def _judge_end(curve: Curve, rate: float, initial: float | None, incumbent: Incumbent) -> Verdict:
+def _judge_end(
+    curve: Curve, rate: float, initial: float | None, incumbent: Incumbent, sign: int
+) -> Verdict:
     best = float(np.interp(curve.steps[-1], incumbent.curve.steps, incumbent.curve.losses))
     start = incumbent.curve.losses[0] if initial is None else initial
     own = best + gap_between(curve, incumbent.curve, start).difference
-    return compare_ends(own, rate, best, incumbent.number, incumbent.rate, progress=start - best)
+    progress, reference = start - best, (best, incumbent.number, incumbent.rate)
+    return compare_ends(own, rate, *reference, progress=progress, sign=sign)
 
 
 def compare_ends(
@@ -184,6 +185,7 @@ def compare_ends(
     best_rate: float,
     *,
     progress: float = 0.0,
+    sign: int = 1,
 ) -> Verdict:
     """Judge a run that was not cut by where it ended.
 
@@ -194,11 +196,12 @@ def compare_ends(
         number: The incumbent's trial number.
         best_rate: The incumbent's rate.
         progress: The incumbent's progress up to there; 0 or less: unknown.
+        sign: 1, or -1 where the numbers were maximised and their signs were turned.
 
     Returns:
         Balanced if it is the best so far or as good, else the side on which it lies.
     """
-    compared = f"ends at {own:.4g}, trial {number} at {best:.4g}"
+    compared = reasons.ends(own, best, number, sign)
     near = confidence.of_best(_decades(rate, best_rate))
     if own < best or rate == best_rate:
         return Verdict("balanced", near, f"{compared}: the best so far")
@@ -219,6 +222,7 @@ def _judge_alone(
     over: bool,
     *,
     is_patient: bool,
+    sign: int,
 ) -> Verdict | None:
     """Judge without an incumbent: by level and trend against the curve's own noise."""
     if probe_steps is None or curve.horizon < RECOVERY_SHARE * probe_steps:
@@ -228,40 +232,35 @@ def _judge_alone(
         return None
     start = curve.losses[0] if initial is None else initial
     if is_above(curve, start):
-        return _judge_rise(curve, start)
+        return _judge_rise(curve, start, sign)
     if is_flat(curve, start):
         is_open = not over and (is_patient or is_leaving(curve, start))
-        return None if is_open else _judge_flat(curve, start)
-    return _judge_descent(curve, start) if over else None
+        return None if is_open else _judge_flat(curve, start, sign)
+    return _judge_descent(curve, start, sign) if over else None
 
 
-def _judge_rise(curve: Curve, start: float) -> Verdict:
-    level = f"loss {curve.losses[-1]:.4g} is above the initial {start:.4g}"
-    reason = f"{level} at step {curve.steps[-1]}, after the time to recover"
-    return Verdict("overshoot", confidence.of_rise(unevenness_of(curve, start)), reason)
+def _judge_rise(curve: Curve, start: float, sign: int) -> Verdict:
+    sure = confidence.of_rise(unevenness_of(curve, start))
+    return Verdict("overshoot", sure, reasons.rise(curve, start, sign))
 
 
-def _judge_flat(curve: Curve, start: float) -> Verdict:
+def _judge_flat(curve: Curve, start: float, sign: int) -> Verdict:
     """Guess which kind of flat this is; the search takes no direction from it."""
-    now, step = f"{curve.losses[-1]:.4g}", curve.steps[-1]
     if has_jumped(curve, start):
-        far = max(curve.losses[1:], key=lambda loss: abs(loss - start))
-        reason = f"loss went from {start:.4g} to {far:.4g} and came back to {now} at step {step}"
-        return Verdict("overshoot", confidence.FLAT, reason)
-    reason = f"no progress beyond the noise at step {step}: loss {now}, at first {start:.4g}"
+        return Verdict("overshoot", confidence.FLAT, reasons.jump(curve, start, sign))
+    reason = reasons.flat(curve, start, sign)
     if unevenness_of(curve, start) < ERRATIC:
         return Verdict("undershoot", confidence.FLAT, f"{reason}; too low, or dead")
     # Likely an overshoot, but the halves of the pruner go by the name: see studies/LOG.md.
-    reason = f"{reason}, at most {max(curve.losses):.4g}: no direction"
+    reason = f"{reason}, {reasons.erratic(curve, sign)}"
     return Verdict("undershoot", confidence.FLOOR, reason)
 
 
-def _judge_descent(curve: Curve, start: float) -> Verdict:
+def _judge_descent(curve: Curve, start: float, sign: int) -> Verdict:
     """Tell a descent that has flattened from one that a higher rate would speed up."""
-    late = late_share_of(curve, start)
-    descent = f"descends from {start:.4g} to {curve.losses[-1]:.4g} by step {curve.steps[-1]}"
+    late, way = late_share_of(curve, start), reasons.descent(curve, start, sign)
     if late <= STRAIGHT:
-        reason = f"{descent} and flattens; nothing to compare with yet"
+        reason = f"{way} and flattens; nothing to compare with yet"
         return Verdict("balanced", confidence.FLOOR, reason)
-    reason = f"still {descent}, {late:.0%} of it in the second half: too slow"
+    reason = f"still {way}, {late:.0%} of it in the second half: too slow"
     return Verdict("undershoot", confidence.of_straight(late), reason)

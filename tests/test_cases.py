@@ -118,6 +118,27 @@ def test_accuracy_reported_and_loss_returned() -> None:
     assert_found(study)
 
 
+def test_reasons_of_maximised_reports_show_what_was_reported() -> None:
+    """No number in a reason has the sign that it has inside."""
+    study = new_study(direction="maximize")
+    study.optimize(_negated(), n_trials=20)
+    shown = [
+        (f"{t.intermediate_values[t.last_step]:.4g}", t.user_attrs["bisect_reason"])
+        for t in study.trials
+        if t.state == TrialState.PRUNED and "progress" not in t.user_attrs["bisect_reason"]
+    ]
+    assert len(shown) >= 2
+    assert all(f" {last}" in reason for last, reason in shown)
+
+
+def test_a_forgotten_report_direction_is_named_as_the_likely_reason() -> None:
+    """Where every curve gets worse from its first report on, losses are read upside down."""
+    study = new_study(direction="maximize")
+    study.optimize(make_objective(), n_trials=40)
+    surplus = [t for t in study.trials if t.user_attrs["bisect_role"] == "surplus"]
+    assert ["report_direction" in t.user_attrs["bisect_reason"] for t in surplus] == [True]
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_reported_nan_or_inf_ends_pruned_with_a_certain_overshoot(bad) -> None:
     def objective(trial: optuna.Trial) -> float:

@@ -22,6 +22,7 @@ PURE = (
     "confidence",
     "curves",
     "ends",
+    "reasons",
     "verdicts",
     "grid",
     "evidence",
