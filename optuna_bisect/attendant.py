@@ -35,7 +35,7 @@ def attend(study: Study) -> None:
     """
     whole = _attrs.whole_study(study)
     pruner = whole.pruner
-    if isinstance(pruner, VerdictPruner | NopPruner | _Attended | _AttendedHyperband):
+    if isinstance(pruner, _HARMLESS):
         return
     if isinstance(pruner, HyperbandPruner):
         whole.pruner = _AttendedHyperband(pruner)
@@ -88,3 +88,6 @@ def _spare(study: Study, trial: FrozenTrial, attrs: _attrs.Attrs) -> bool:
 def _is_probe_over(trial: FrozenTrial, attrs: _attrs.Attrs) -> bool:
     steps = attrs.probe_steps if attrs.role == "probe" else None
     return steps is not None and (trial.last_step or 0) + 1 >= steps
+
+
+_HARMLESS = (VerdictPruner, NopPruner, _Attended, _AttendedHyperband)

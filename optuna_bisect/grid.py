@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 # Neighbouring rates differ by this factor. 2.5 and 4 were replayed too (studies/LOG.md).
 SPACING = 3.0
@@ -89,16 +91,14 @@ class Grid:
         above = coordinate - self._coordinate(self.high)
         return max(below, above) <= self._step / 2
 
+    @cached_property
+    def _middles(self) -> list[float]:
+        """Positions half way between neighbouring points; those at the ends may lie closer."""
+        points = [self.position(self.rate_at(i)) for i in range(self.first, self.last + 1)]
+        return [(a + b) / 2 for a, b in pairwise(points)]
+
     def _find_nearest(self, rate: float) -> int:
-        position = self.position(rate)
-        k = min(max(round(position), self.first), self.last)
-        if self.first + 1 < k < self.last - 1:
-            return k
-        # The end points may lie less than one step beyond their neighbours.
-        return min(
-            (i for i in (k - 1, k, k + 1) if self.first <= i <= self.last),
-            key=lambda i: abs(self.position(self.rate_at(i)) - position),
-        )
+        return self.first + bisect_left(self._middles, self.position(rate))
 
 
 def _count_points(distance: float) -> int:

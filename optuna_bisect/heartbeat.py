@@ -115,6 +115,9 @@ class _Write:
 def guard(study: Study, trial: FrozenTrial) -> None:
     """Watch a trial, where the storage has a heartbeat that may fail it by mistake."""
     storage = _attrs.storage_of(study)
+    # Most storages have none; the first question is the quicker one.
+    if not hasattr(storage, "get_heartbeat_interval"):
+        return
     if not isinstance(storage, BaseStorage) or not is_heartbeat_enabled(storage):
         return
     found = getattr(storage, _GUARD, None) or HeartbeatGuard(storage)

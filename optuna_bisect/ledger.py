@@ -138,6 +138,8 @@ def reread(ledger: Ledger, trials: Sequence[FrozenTrial]) -> Ledger:
             unfinished.append(trial.number)
         else:
             done.append(trial)
+    if not done and len(trials) == ledger.n_trials:
+        return ledger
     if not done:
         return Ledger(len(trials), tuple(unfinished), ledger.facts, ledger.pasts)
     known = {v: read_on(past, done, v) for v, past in ledger.pasts.items()}
