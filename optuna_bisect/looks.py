@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from optuna_bisect.summary import Row
 
 BRACKET_COLOR = "rgba(120, 130, 150, 0.25)"
-LIMITS_COLOR = "rgba(17, 17, 17, 0.16)"
+LIMITS_COLOR = "rgba(230, 159, 0, 0.25)"
 WINNER_COLOR = "#E69F00"
 GRID_COLOR = "#E4E7EB"
 # Widest line of a hover box, in characters.
@@ -35,6 +35,7 @@ LOOKS = {
     "balanced": Look("#009E73", "circle", "balanced"),
     "undershoot": Look("#0072B2", "triangle-up", "undershoot: rate too low"),
     "final": Look("#111111", "star", "final trial"),
+    "lost": Look("#111111", "star-open", "final trial that broke off"),
     "other": Look("#8A8A8A", "diamond-open", "no verdict"),
 }
 
@@ -43,9 +44,15 @@ def group_by_look(rows: Iterable[Row]) -> list[tuple[Look, list[Row]]]:
     """Sort rows into the groups of the legend, in its order, without empty ones."""
     groups: dict[Look, list[Row]] = {look: [] for look in LOOKS.values()}
     for row in rows:
-        other = LOOKS.get(row.outcome, LOOKS["other"])
-        groups[LOOKS["final"] if row.is_final else other].append(row)
+        groups[_look_of(row)].append(row)
     return [(look, group) for look, group in groups.items() if group]
+
+
+def _look_of(row: Row) -> Look:
+    """Tell finals that are complete, or may still be, from those that were in vain."""
+    if row.is_final:
+        return LOOKS["final" if row.outcome in ("complete", "running") else "lost"]
+    return LOOKS.get(row.outcome, LOOKS["other"])
 
 
 def hover_text(row: Row) -> str:

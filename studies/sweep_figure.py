@@ -31,7 +31,8 @@ def write_pareto(
             text=[f"{horizon:.0%}" for horizon, _ in rows],
             name=method,
             mode="lines+markers+text",
-            textposition="top right",
+            # Those of a rival with and without the correction lie close together.
+            textposition="bottom left" if method.endswith("+horizon") else "top right",
             line={"width": 4 if is_ours else 2, "dash": None if is_ours else "dot"},
             marker={"size": 10},
         )
