@@ -28,7 +28,8 @@ class Final(NamedTuple):
         number: Trial number.
         is_complete: Whether it ended with a finite value.
         has_diverged: Whether its loss or its value was not finite.
-        has_failed: Whether it was ended by an exception or by another pruner, but not killed.
+        has_failed: Whether it was in vain for a reason that a lower rate may not cure: ended by an
+            exception or by another pruner, but not killed, or run to its end for no finite value.
     """
 
     number: int
@@ -225,4 +226,5 @@ def _to_final(trial: FrozenTrial, attrs: _attrs.Attrs) -> Final:
     complete = trial.state == TrialState.COMPLETE and not diverged
     # A killed trial has no reason: the sampler's hook never ran for it.
     ended = not complete and not diverged and attrs.reason is not None
-    return Final(trial.number, complete, diverged, ended)
+    is_wasted = diverged and trial.state == TrialState.COMPLETE
+    return Final(trial.number, complete, diverged, ended or is_wasted)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from optuna_bisect._attrs import Role
     from optuna_bisect.history import History
 
-# After this many final trials that an exception or another pruner ended, the study stops.
+# After this many final trials that failed, the study stops.
 MAX_FAILED_FINALS = 3
 
 
@@ -59,7 +59,8 @@ def decide(
     if len(failed) >= MAX_FAILED_FINALS:
         return Decision(
             "surplus",
-            f"final trials {failed} were ended by exceptions or by another pruner: stopping",
+            f"final trials {failed} were ended by exceptions or by another pruner, or returned no "
+            "finite value at their end: stopping",
             is_warning=True,
         )
     for other in history.running:

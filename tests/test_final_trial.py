@@ -178,6 +178,15 @@ def test_final_that_returns_no_finite_value_is_not_the_end(value) -> None:
     assert ob.trial_plan(study.best_trial).is_final
 
 
+def test_finals_that_return_inf_after_full_runs_are_not_repeated_for_ever() -> None:
+    """Each is a full run; after three at ever lower rates the objective is to blame."""
+    study = new_study()
+    study.optimize(breaking(lambda trial: math.inf), n_trials=60)
+    assert len(with_role(study, "final")) == 3
+    [surplus] = with_role(study, "surplus")
+    assert "returned no finite value" in surplus.user_attrs["bisect_reason"]
+
+
 def test_final_that_returns_inf_is_evidence_and_the_next_starts_lower() -> None:
     study = new_study(NopPruner())
     study.optimize(breaking(lambda trial: math.inf, 1), n_trials=40)
