@@ -111,9 +111,10 @@ class BisectionLR(LRScheduler):
         self._settings = Settings(**options)
         self._steps_per_call = steps_per_call
         self._interval_steps = interval_steps or default_interval(probe_steps, final_steps)
+        self._leg_interval = max(1, self._interval_steps // 2)
         n_levels = 0
         if restore is not None and self._settings.feedback:
-            n_levels = leg_levels(leg_fraction, self._interval_steps, final_steps)
+            n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps)
         if anneal_fraction is None:
             anneal_fraction = 0.5 if n_levels else 0.25
         self._schedule = Schedule(
@@ -257,7 +258,10 @@ class BisectionLR(LRScheduler):
 
     def _is_interval_over(self) -> bool:
         step, begin, final = self._n_steps(), self._state.step, self._schedule.final_steps
-        return step - begin >= self._interval_steps or (
+        race = self._state.race
+        is_racing = race is not None and not race.is_over
+        interval = self._leg_interval if is_racing else self._interval_steps
+        return step - begin >= interval or (
             final is not None and begin < final <= step
         )
 

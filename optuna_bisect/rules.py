@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from optuna_bisect.moves import move, pause_factor
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Event", "EventName", "Losses", "Settings", "State", "advance", "is_healthy", "rate"]
 
 
+_MAX_PARTS = 128
+"""Parts that the past of a run is kept in."""
 _SOON = 3
 """Legs after the race in which a collapse puts its result in doubt."""
 
@@ -78,8 +81,12 @@ def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses
     collapse = find_collapse(state)
     if collapse is not None:
         state = _fall(schedule, settings, state, collapse)
-    elif settings.feedback and state.decay_step is None and not _is_late(schedule, state):
-        state = _feed_back(schedule, settings, state)
+    elif settings.feedback and state.decay_step is None:
+        if not _is_late(schedule, state):
+            state = _feed_back(schedule, settings, state)
+        elif settings.stall_mode == "back" and has_stalled(settings, state) and schedule.anneal(state.step) > settings.stall_late:
+            event = Event("collapse", "The run is three times as old as when its loss last fell.")
+            state = move(schedule, replace(settings, factor=settings.stall_factor), state, event)
     return _end_run(schedule, settings, state)
 
 
@@ -128,9 +135,11 @@ def _run_leg(schedule: Schedule, state: State, race: Race, losses: Losses) -> St
         levels = after.best
         # A rate that lost is never tried again, nor one much nearer to it than the winner.
         ceiling = after.ceiling / math.sqrt(SPACING)
-        state = replace(state, levels=levels, initial=after.initial, ceiling=ceiling)
+        past = tuple(fmean(pair) for pair in zip(levels[::2], levels[1::2]))
+        state = replace(state, levels=levels, initial=after.initial, ceiling=ceiling, past=past)
         if levels:
             state = replace(state, best=median(levels[-MIN_WINDOW:]), peak=max(levels))
+            state = replace(state, learned=has_learned(state))
     elif after.returns == "first":
         end = "won" if after.keeps else "lost"
         reason = f"The leg at {race.rate:.4g} {end}; the next one begins with the first weights."
@@ -148,7 +157,7 @@ def _fall(schedule: Schedule, settings: Settings, state: State, event: Event) ->
         race = reopen(race)
         if not race.is_over:
             gain = race.rate / schedule.backbone(state.step)
-            state = replace(state, race=race, gain=gain, begin=state.step, levels=())
+            state = replace(state, race=race, gain=gain, begin=state.step, levels=(), learned=False)
             return replace(state, val_levels=(), streak=0, events=(event,))
     return move(schedule, settings, state, event)
 
@@ -170,10 +179,23 @@ def _observe(settings: Settings, state: State, losses: Losses) -> State:
         best=min(state.best, median(recent)) if len(recent) == MIN_WINDOW else state.best,
         peak=state.peak if has_settled else max(state.peak, losses.train),
     )
+    state = _remember(replace(state, learned=has_learned(state)), losses.train)
     if losses.val is not None:
         state = replace(state, val_levels=(*state.val_levels, losses.val)[-length:])
     is_old = state.collapse is None or state.n_intervals - state.collapse > length
     return replace(state, n_collapses=0) if is_old else state
+
+
+def _remember(state: State, level: float) -> State:
+    """Add a level to the past of the run; what grows too long becomes half as fine."""
+    rest = (*state.rest, level)
+    if len(rest) < state.span:
+        return replace(state, rest=rest)
+    past = (*state.past, fmean(rest))
+    if len(past) < _MAX_PARTS:
+        return replace(state, past=past, rest=())
+    past = tuple(fmean(pair) for pair in zip(past[::2], past[1::2]))
+    return replace(state, past=past, rest=(), span=2 * state.span, cut=state.cut // 2)
 
 
 def _feed_back(schedule: Schedule, settings: Settings, state: State) -> State:
@@ -181,9 +203,12 @@ def _feed_back(schedule: Schedule, settings: Settings, state: State) -> State:
     if state.wait:
         return replace(state, wait=state.wait - 1)
     event = find_overshoot(settings, state)
-    if event is None and state.race is not None and has_stalled(settings, state):
-        # Noise is all that is left to lower; a cut besides was worse (studies/LOG.md).
-        return replace(state, anneal_step=state.step)
+    if event is None and settings.stall_mode != "none" and has_stalled(settings, state):
+        if settings.stall_mode == "anneal":
+            return replace(state, anneal_step=state.step)
+        name = "collapse" if settings.stall_mode == "back" else "overshoot"
+        event = Event(name, "The run is three times as old as when its loss last fell.")
+        return move(schedule, replace(settings, factor=settings.stall_factor), state, event)
     if event is None:
         event = find_undershoot(settings, state, schedule.probe_steps)
         state = replace(state, streak=0 if event is None else state.streak + 1)

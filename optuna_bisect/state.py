@@ -29,8 +29,6 @@ class Settings:
         patience: Undershoots in a row before the rate goes up, at least 1.
         cooldown: Intervals after a move in which nothing is judged, at least 0.
         max_moves: Moves within ten windows after which the feedback ends, at least 1.
-        stall_windows: Windows of pure fluctuation, without any descent, that mean overshoot, at
-            least 1. None: 6, or 5 after a race, where the anneal then begins at once.
         baseline: Training loss above which a loss that does not fall means undershoot, once
             the probe's horizon is over. None: only the run's own initial level counts.
 
@@ -47,7 +45,11 @@ class Settings:
     patience: int = 2
     cooldown: int = 2
     max_moves: int = 12
-    stall_windows: int | None = None
+    stall_factor: float = 1 / 3
+    stall_mode: str = "back"
+    stall_limit: float = 0.0
+    stall_min: int = 12
+    stall_late: float = 2.0
     baseline: float | None = None
 
     def __post_init__(self) -> None:
@@ -56,8 +58,6 @@ class Settings:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ValueError(f"{name} must be at least {bound} but got {getattr(self, name)}.")
-        if self.stall_windows is not None and self.stall_windows < 1:
-            raise ValueError(f"stall_windows must be at least 1 but got {self.stall_windows}.")
         if not 0 < self.factor < 1:
             raise ValueError(f"factor must be in (0, 1) but got {self.factor}.")
         if not 1 < self.growth_factor <= 2:
@@ -114,8 +114,13 @@ class State:
         initial: Loss before the first update.
         best: Lowest level, a median of four, since the last collapse.
         peak: Highest level since the last collapse and before real progress.
+        learned: Whether the progress since the last collapse has ever stood out of the noise.
         levels: Mean training losses of the intervals since the last move down.
         val_levels: Validation losses since then, one for each interval that had any.
+        past: Mean training losses of the whole run, in parts of equal length.
+        span: Intervals in one part.
+        rest: Levels of the part that is not full.
+        cut: Number of parts before the last move down.
         streak: Undershoots in a row.
         wait: Intervals of cooldown left.
         moves: Intervals at which the rate was moved.
@@ -139,8 +144,13 @@ class State:
     initial: float | None = None
     best: float = math.inf
     peak: float = -math.inf
+    learned: bool = False
     levels: tuple[float, ...] = ()
     val_levels: tuple[float, ...] = ()
+    past: tuple[float, ...] = ()
+    span: int = 1
+    rest: tuple[float, ...] = ()
+    cut: int = 0
     streak: int = 0
     wait: int = 0
     moves: tuple[int, ...] = ()

@@ -23,8 +23,6 @@ LENIENT = 0.05
 """Significance of the tests whose false alarm costs little."""
 LONG = 6
 """Windows without any descent that count as a plateau."""
-_STALL_AFTER_RACE = 5
-"""The same where the rate is constant and an anneal over half of the run is still to come."""
 _RECOVERY = 6
 """Levels after which an explosion that has not come down counts as a collapse."""
 _MAX_EXPLOSIONS = 4
@@ -87,24 +85,23 @@ def find_overshoot(settings: Settings, state: State) -> Event | None:
         return Event("overshoot", "The validation loss rises while the training loss falls.")
     if trend(long) > -critical(LENIENT) and zigzag(long) > limit:
         return Event("overshoot", "The sign of the change flips at almost every interval.")
-    if state.race is None and has_stalled(settings, state):
-        return Event("overshoot", "The loss only fluctuated for several windows.")
     return None
 
 
 def has_stalled(settings: Settings, state: State) -> bool:
-    """Tell whether the loss only fluctuated for several windows, without any descent.
+    """Tell whether the run has become three times as old without any descent.
+
+    A loss that falls like a power of time falls as surely from one third of the run to its end,
+    however long the run is, so nothing here depends on the unit of a step.
 
     Args:
-        settings: How losses are read.
         state: The state after an interval.
     """
-    is_raced = state.race is not None
-    n = settings.window * (settings.stall_windows or (_STALL_AFTER_RACE if is_raced else LONG))
-    levels = state.levels[-n:]
-    if len(levels) < n or not has_learned(state):
+    n = len(state.past)
+    window = state.past[max(state.cut, n // 3) :]
+    if len(window) < max(settings.stall_min * 2 // 3, n // 3) or not has_learned(state):
         return False
-    return trend(levels) > (0.0 if is_raced else -0.5) and zigzag(levels) > -critical(LENIENT)
+    return trend(window) >= settings.stall_limit
 
 
 def find_undershoot(settings: Settings, state: State, probe_steps: int | None) -> Event | None:
@@ -175,6 +172,8 @@ def has_learned(state: State) -> bool:
     Returns:
         Whether the best level lies clearly below the initial loss.
     """
+    if state.learned:
+        return True
     single = noise(state.levels) * math.sqrt(state.n_calls)
     excursion = state.peak - _initial(state)
     n_deviations = 4 + 24 / max(1, len(state.levels))
