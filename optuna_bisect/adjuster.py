@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -60,8 +61,8 @@ class BisectionLR(LRScheduler):
             Costs three copies of the model in memory.
         steps_per_call: How many steps one call of `step` is.
         interval_steps: Steps between decisions, and between synchronisations with the device.
-            None: 1/200 of ``final_steps``, or 1/20 of ``probe_steps`` where that is unknown, or
-            10; at least 1.
+            None: 1/100 of ``final_steps``, but at least 5 in runs of 250 and more; or 1/10 of
+            ``probe_steps`` where that is unknown, or 10. A race decides twice as often.
         horizon_exponent: See `optuna_bisect.schedule.Schedule`.
         anneal_fraction: Share of the run, at its end, in which the rate falls linearly; 0: none.
             None: a half after a race, else a quarter.
@@ -139,6 +140,7 @@ class BisectionLR(LRScheduler):
         self._state = begin_race(self._schedule, n_levels) if n_levels else State()
         self.last_epoch = 0
         self._meter = Meter()
+        self._lr = math.nan
         self._set_rate(self._rate())
 
     @classmethod
@@ -251,6 +253,7 @@ class BisectionLR(LRScheduler):
         self.last_epoch = state_dict["last_epoch"]
         self._snapshot = None
         if self._is_active:
+            self._lr = math.nan
             self._set_rate(self._rate())
 
     def _n_steps(self) -> int:
@@ -273,19 +276,21 @@ class BisectionLR(LRScheduler):
         losses, self._meter = share(self._meter.read(self._n_steps())), Meter()
         used = rate(self._schedule, self._state, losses.step - self._steps_per_call)
         self._state = advance(self._schedule, self._settings, self._state, losses)
+        # Written anew after each decision, whoever else has changed it.
+        self._lr = math.nan
         is_collapse = any(event.signal == "collapse" for event in self._state.events)
         snapshot = self._snapshot if self._state.n_collapses <= _MAX_RESTORES else None
-        self._record(is_restored=is_collapse and snapshot is not None)
+        self._record(has_weights=snapshot is not None)
         if snapshot is None:
             if is_collapse and not losses.is_finite:
                 raise divergence(losses.step, used, self._trial)
             return False
         return follow(snapshot, self.optimizer, self._state, self._settings)
 
-    def _record(self, *, is_restored: bool) -> None:
+    def _record(self, *, has_weights: bool) -> None:
         for event in self._state.events:
+            is_restored = has_weights and event.signal in ("stall", "collapse")
             note = " The last good weights are back." if is_restored else ""
-            note = note if event.signal == "collapse" else ""
             entry = Entry(self._n_steps(), self._rate(), event.signal, event.reason + note)
             self.history.append(entry)
         self._journal.note_rate(self._n_steps(), self._rate())
@@ -293,7 +298,11 @@ class BisectionLR(LRScheduler):
             self._journal.publish(self._trial)
 
     def _set_rate(self, lr: float) -> None:
-        if len(self._ratios) != len(self.optimizer.param_groups):
+        groups = self.optimizer.param_groups
+        if len(self._ratios) != len(groups):
             self._ratios = find_ratios(self.optimizer)
+        elif lr == self._lr:
+            return
+        self._lr = lr
         write_rates(self.optimizer, [lr * ratio for ratio in self._ratios])
         self._last_lr = read_rates(self.optimizer)

@@ -149,6 +149,12 @@ def _bar(race: Race, ratio: float) -> float:
     return progress + max((ratio - 1) * abs(progress), noise(race.best) / math.sqrt(_TAIL))
 
 
+def _is_beaten(race: Race) -> bool:
+    """Tell whether a leg that lost is worse than the best one, not only too little better."""
+    behind = _progress(race, race.levels) <= _progress(race, race.best[: len(race.levels)])
+    return race.ratio == _WIN or behind
+
+
 def _is_lost(race: Race) -> bool:
     """Tell whether the leg can be cut: above the initial loss, or not ahead at half its length."""
     n = len(race.levels)
@@ -172,7 +178,7 @@ def _choose(race: Race, *, is_won: bool) -> Race:
         if race.direction == "down" and gain > _SURE * noise(race.best):
             race = replace(race, ceiling=min(race.ceiling, rate * SPACING**0.5))
         race = replace(race, keeps=True, best_rate=rate, best=race.levels)
-    elif is_first or (race.direction == "up" and race.ratio == _WIN):
+    elif is_first or (race.direction == "up" and _is_beaten(race)):
         race = replace(race, ceiling=min(race.ceiling, rate))
     direction = _turn(race, is_won=is_won, is_first=is_first, is_clear=is_clear)
     if direction != "over":

@@ -36,6 +36,9 @@ def follow(snapshot: Snapshot, optimizer: Optimizer, state: State, settings: Set
         is_first = race.returns == "first"
         keep_rates(optimizer, snapshot.rewind if is_first else snapshot.restore)
         return True
+    if any(event.signal == "stall" for event in state.events):
+        keep_rates(optimizer, snapshot.restore)
+        return True
     if any(event.signal == "collapse" for event in state.events):
         # Dead units can look healthy for a while; they collapse again and again.
         is_doubtful = state.n_collapses > 1 and snapshot.n_offers < _N_PROVEN

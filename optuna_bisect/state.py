@@ -10,7 +10,15 @@ from optuna_bisect.race import Race
 from optuna_bisect.signals import MIN_WINDOW
 
 EventName = Literal[
-    "leg", "settled", "overshoot", "undershoot", "collapse", "pause", "anneal", "finished"
+    "leg",
+    "settled",
+    "overshoot",
+    "undershoot",
+    "stall",
+    "collapse",
+    "pause",
+    "anneal",
+    "finished",
 ]
 
 
@@ -20,7 +28,7 @@ class Settings:
 
     Args:
         feedback: Whether losses move the rate at all. A collapse always does.
-        factor: What an overshoot multiplies the rate by, in (0, 1).
+        factor: What an overshoot, a stall or a collapse multiplies the rate by, in (0, 1).
         growth_factor: What an undershoot multiplies the rate by, in (1, 2].
         window: Number of intervals that a test looks at, at least 4.
         significance: Chance of a false alarm of one overshoot test, in (0, 0.5).
@@ -37,19 +45,14 @@ class Settings:
     """
 
     feedback: bool = True
-    factor: float = 0.5
-    growth_factor: float = 1.5
+    factor: float = 1 / 3
+    growth_factor: float = 2.0
     window: int = 8
     significance: float = 0.002
     threshold: float = 0.5
     patience: int = 2
     cooldown: int = 2
     max_moves: int = 12
-    stall_factor: float = 1 / 3
-    stall_mode: str = "back"
-    stall_limit: float = 0.0
-    stall_min: int = 12
-    stall_late: float = 2.0
     baseline: float | None = None
 
     def __post_init__(self) -> None:
@@ -110,7 +113,7 @@ class State:
         n_intervals: Intervals so far.
         n_calls: Losses in the mean of the last interval.
         gain: Factor of the feedback on the backbone.
-        ceiling: Rate that growth may not pass: half (``factor``) of one that collapsed.
+        ceiling: Rate that growth may not pass: the one after the last move down.
         initial: Loss before the first update.
         best: Lowest level, a median of four, since the last collapse.
         peak: Highest level since the last collapse and before real progress.
@@ -127,7 +130,6 @@ class State:
         n_collapses: Collapses in a row, less than six windows apart.
         collapse: Interval of the last one, None if there was none.
         decay_step: Step from which the rate decays by 1 / (1 + k t), None if it does not.
-        anneal_step: Step at which the anneal began ahead of time, None where it did not.
         annealing: Whether the final anneal has begun.
         finished: Whether the run is over: plateau of the validation loss, or ``final_steps``.
         race: The race at the beginning of the run, None without one.
@@ -157,7 +159,6 @@ class State:
     n_collapses: int = 0
     collapse: int | None = None
     decay_step: int | None = None
-    anneal_step: int | None = None
     annealing: bool = False
     finished: bool = False
     race: Race | None = None

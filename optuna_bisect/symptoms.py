@@ -1,4 +1,4 @@
-"""Which symptom of a wrong rate a run shows: collapse, overshoot, undershoot, or none."""
+"""Which symptom of a wrong rate a run shows: collapse, stall, overshoot, undershoot, or none."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 LENIENT = 0.05
 """Significance of the tests whose false alarm costs little."""
 LONG = 6
-"""Windows without any descent that count as a plateau."""
+"""Windows that the longest memory of single levels spans."""
 _RECOVERY = 6
 """Levels after which an explosion that has not come down counts as a collapse."""
 _MAX_EXPLOSIONS = 4
 """Explosions in a row, each at half the rate, after which they are taken for noise."""
+_MIN_STALL = 8
+"""The shortest stall, in intervals."""
 _LOST = 0.8
 """Share of the progress whose loss is a collapse."""
 
@@ -68,7 +70,7 @@ def find_collapse(state: State) -> Event | None:
 
 
 def find_overshoot(settings: Settings, state: State) -> Event | None:
-    """Look for a rise, a swing, or a plateau of pure fluctuation.
+    """Look for a rise or a swing.
 
     Args:
         settings: How losses are read.
@@ -88,27 +90,31 @@ def find_overshoot(settings: Settings, state: State) -> Event | None:
     return None
 
 
-def has_stalled(settings: Settings, state: State) -> bool:
-    """Tell whether the run has become three times as old without any descent.
+def find_stall(state: State) -> Event | None:
+    """Look for a run that has become three times as old without any descent.
 
     A loss that falls like a power of time falls as surely from one third of the run to its end,
-    however long the run is, so nothing here depends on the unit of a step.
+    however long the run is; so nothing here depends on the unit of a step, and the window is
+    the longer, the slower the descent has become.
 
     Args:
         state: The state after an interval.
+
+    Returns:
+        The event, or None.
     """
     n = len(state.past)
     window = state.past[max(state.cut, n // 3) :]
-    if len(window) < max(settings.stall_min * 2 // 3, n // 3) or not has_learned(state):
-        return False
-    return trend(window) >= settings.stall_limit
+    if len(window) < max(_MIN_STALL, n / 3) or not has_learned(state) or trend(window) < 0:
+        return None
+    return Event("stall", "The run is three times as old as when its loss last fell.")
 
 
 def find_undershoot(settings: Settings, state: State, probe_steps: int | None) -> Event | None:
     """Look for a descent that is still straight, or none at all.
 
     Every run is straight at its beginning, so nothing is judged before the horizon at which the
-    start rate was the best.
+    start rate was the best, and until twice that only what is twice as straight.
 
     Args:
         settings: How losses are read.
@@ -124,7 +130,8 @@ def find_undershoot(settings: Settings, state: State, probe_steps: int | None) -
     fall = -trend(window)
     if has_learned(state):
         straightness = elasticity(window, _initial(state), state.n_intervals)
-        if fall > critical(LENIENT) and straightness > settings.threshold:
+        is_early = state.step < 2 * probe_steps
+        if fall > critical(LENIENT) and straightness > (1 + is_early) * settings.threshold:
             return Event("undershoot", "The loss still falls in a straight line.")
     elif abs(fall) < critical(LENIENT) and not _has_moved(state):
         return Event("undershoot", "The loss has not left its initial level.")
