@@ -264,9 +264,7 @@ class BisectionLR(LRScheduler):
         race = self._state.race
         is_racing = race is not None and not race.is_over
         interval = self._leg_interval if is_racing else self._interval_steps
-        return step - begin >= interval or (
-            final is not None and begin < final <= step
-        )
+        return step - begin >= interval or (final is not None and begin < final <= step)
 
     def _rate(self) -> float:
         return rate(self._schedule, self._state, self._n_steps())
@@ -280,17 +278,19 @@ class BisectionLR(LRScheduler):
         self._lr = math.nan
         is_collapse = any(event.signal == "collapse" for event in self._state.events)
         snapshot = self._snapshot if self._state.n_collapses <= _MAX_RESTORES else None
-        self._record(has_weights=snapshot is not None)
         if snapshot is None:
+            self._record(is_restored=False)
             if is_collapse and not losses.is_finite:
                 raise divergence(losses.step, used, self._trial)
             return False
-        return follow(snapshot, self.optimizer, self._state, self._settings)
+        is_restored = follow(snapshot, self.optimizer, self._state, self._settings)
+        self._record(is_restored=is_restored)
+        return is_restored
 
-    def _record(self, *, has_weights: bool) -> None:
+    def _record(self, *, is_restored: bool) -> None:
         for event in self._state.events:
-            is_restored = has_weights and event.signal in ("stall", "collapse")
-            note = " The last good weights are back." if is_restored else ""
+            is_back = is_restored and event.signal in ("stall", "collapse")
+            note = " The last good weights are back." if is_back else ""
             entry = Entry(self._n_steps(), self._rate(), event.signal, event.reason + note)
             self.history.append(entry)
         self._journal.note_rate(self._n_steps(), self._rate())

@@ -8,7 +8,6 @@ import torch
 
 from optuna_bisect.rules import Losses
 
-
 _WIDE = (torch.float32, torch.float64)
 
 

@@ -29,6 +29,8 @@ _MAX_EXPLOSIONS = 4
 """Explosions in a row, each at half the rate, after which they are taken for noise."""
 _MIN_STALL = 8
 """The shortest stall, in intervals."""
+_SURE = 0.0005
+"""Significance of a fall that proves progress for good."""
 _LOST = 0.8
 """Share of the progress whose loss is a collapse."""
 
@@ -181,7 +183,11 @@ def has_learned(state: State) -> bool:
     """
     if state.learned:
         return True
-    single = noise(state.levels) * math.sqrt(state.n_calls)
+    level = noise(state.levels)
+    single = level * math.sqrt(state.n_calls)
     excursion = state.peak - _initial(state)
+    if trend(state.past[state.cut :]) < -critical(_SURE):
+        # A fall as a whole proves the progress, however wild the losses have become since.
+        return _progress(state) > max(4 * level, 0.1 * excursion)
     n_deviations = 4 + 24 / max(1, len(state.levels))
     return _progress(state) > max(n_deviations * single, 0.1 * excursion)
