@@ -16,6 +16,7 @@ from optuna_bisect import adjuster, plan
 from optuna_bisect.adjuster import BisectionLR, Diverged
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.plan import TrialPlan
+from optuna_bisect.snapshot import Snapshot
 
 torch.set_num_threads(1)
 BRACKET = Bracket(1e-4, 1e2)
@@ -191,6 +192,19 @@ def test_a_stall_puts_the_last_good_weights_back_and_cuts_the_rate_to_a_third():
     assert (entry.signal, entry.lr) == ("stall", pytest.approx(0.05 / 3))
     assert "back" in entry.reason
     assert float(model.weight.detach().max()) <= step - 8
+
+
+def test_a_stall_before_the_first_copy_leaves_the_weights_and_after_one_copy_trusts_it():
+    model, optimizer = build()
+    snapshot = Snapshot((model, optimizer))
+    assert not snapshot.step_back()
+    with torch.no_grad():
+        model.weight.fill_(3.0)
+    snapshot.offer()
+    with torch.no_grad():
+        model.weight.fill_(5.0)
+    assert snapshot.step_back()
+    assert float(model.weight.detach().max()) == 3.0
 
 
 def test_a_rate_that_somebody_else_changed_is_set_again_at_the_next_decision():

@@ -253,6 +253,16 @@ def test_a_run_that_has_learned_stalls_although_its_swings_hide_the_progress():
     assert "stall" in signals(log)
 
 
+def test_a_significant_fall_proves_progress_although_the_losses_have_become_wild():
+    """Else a run that swings far below its first loss is raised as one that never moved."""
+    levels = [2.3 - 0.15 * i for i in range(9)] + [1.1 + 0.5 * (-1) ** i for i in range(14)]
+    state = State()
+    for i, level in enumerate(levels):
+        losses = Losses(step=10 * (i + 1), train=level, first=2.3, n_calls=25)
+        state = advance(SCHEDULE, Settings(feedback=False), state, losses)
+    assert state.learned
+
+
 def test_a_stall_counts_in_the_first_part_of_the_anneal_but_not_at_its_end():
     def stalls(begin):
         levels = noisy(lambda i: falls(min(i, begin)), 200, sd=0.002)
