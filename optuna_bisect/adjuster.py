@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -61,8 +62,8 @@ class BisectionLR(LRScheduler):
             Costs three copies of the model in memory.
         steps_per_call: How many steps one call of `step` is.
         interval_steps: Steps between decisions, and between synchronisations with the device.
-            None: 1/200 of ``final_steps``, or 1/20 of ``probe_steps`` where that is unknown, or
-            10; at least 1.
+            None: 1/100 of ``final_steps``, but at least 5 in runs of 250 and more; or 1/10 of
+            ``probe_steps`` where that is unknown, or 10. A race decides twice as often.
         horizon_exponent: See `optuna_bisect.schedule.Schedule`.
         anneal_fraction: Share of the run, at its end, in which the rate falls linearly; 0: none.
             None: a half after a race, else a quarter.
@@ -112,9 +113,10 @@ class BisectionLR(LRScheduler):
         self._settings = Settings(**options)
         self._steps_per_call = steps_per_call
         self._interval_steps = interval_steps or default_interval(probe_steps, final_steps)
+        self._leg_interval = max(1, self._interval_steps // 2)
         n_levels = 0
         if restore is not None and self._settings.feedback:
-            n_levels = leg_levels(leg_fraction, self._interval_steps, final_steps)
+            n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps)
         if anneal_fraction is None:
             anneal_fraction = 0.5 if n_levels else 0.25
         self._schedule = Schedule(
@@ -139,6 +141,7 @@ class BisectionLR(LRScheduler):
         self._state = begin_race(self._schedule, n_levels) if n_levels else State()
         self.last_epoch = 0
         self._meter = Meter()
+        self._lr = math.nan
         self._set_rate(self._rate())
 
     @classmethod
@@ -255,6 +258,7 @@ class BisectionLR(LRScheduler):
         self.last_epoch = state_dict["last_epoch"]
         self._snapshot = None
         if self._is_active:
+            self._lr = math.nan
             self._set_rate(self._rate())
 
     def _n_steps(self) -> int:
@@ -262,9 +266,10 @@ class BisectionLR(LRScheduler):
 
     def _is_interval_over(self) -> bool:
         step, begin, final = self._n_steps(), self._state.step, self._schedule.final_steps
-        return step - begin >= self._interval_steps or (
-            final is not None and begin < final <= step
-        )
+        race = self._state.race
+        is_racing = race is not None and not race.is_over
+        interval = self._leg_interval if is_racing else self._interval_steps
+        return step - begin >= interval or (final is not None and begin < final <= step)
 
     def _rate(self) -> float:
         return rate(self._schedule, self._state, self._n_steps())
@@ -274,19 +279,23 @@ class BisectionLR(LRScheduler):
         losses, self._meter = share(self._meter.read(self._n_steps())), Meter()
         used = rate(self._schedule, self._state, losses.step - self._steps_per_call)
         self._state = advance(self._schedule, self._settings, self._state, losses)
+        # Written anew after each decision, whoever else has changed it.
+        self._lr = math.nan
         is_collapse = any(event.signal == "collapse" for event in self._state.events)
         snapshot = self._snapshot if self._state.n_collapses <= _MAX_RESTORES else None
-        self._record(is_restored=is_collapse and snapshot is not None)
         if snapshot is None:
+            self._record(is_restored=False)
             if is_collapse and not losses.is_finite:
                 raise divergence(losses.step, used, self._trial)
             return False
-        return follow(snapshot, self.optimizer, self._state, self._settings)
+        is_restored = follow(snapshot, self.optimizer, self._state, self._settings)
+        self._record(is_restored=is_restored)
+        return is_restored
 
     def _record(self, *, is_restored: bool) -> None:
         for event in self._state.events:
-            note = " The last good weights are back." if is_restored else ""
-            note = note if event.signal == "collapse" else ""
+            is_back = is_restored and event.signal in ("stall", "collapse")
+            note = " The last good weights are back." if is_back else ""
             entry = Entry(self._n_steps(), self._rate(), event.signal, event.reason + note)
             self.history.append(entry)
         self._journal.note_rate(self._n_steps(), self._rate())
@@ -294,7 +303,11 @@ class BisectionLR(LRScheduler):
             self._journal.publish(self._trial)
 
     def _set_rate(self, lr: float) -> None:
-        if len(self._ratios) != len(self.optimizer.param_groups):
+        groups = self.optimizer.param_groups
+        if len(self._ratios) != len(groups):
             self._ratios = find_ratios(self.optimizer)
+        elif lr == self._lr:
+            return
+        self._lr = lr
         write_rates(self.optimizer, [lr * ratio for ratio in self._ratios])
         self._last_lr = read_rates(self.optimizer)

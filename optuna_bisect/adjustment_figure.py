@@ -24,6 +24,7 @@ _MOVES = {
     "settled": Look("#009E73", "circle", "race settled"),
     "overshoot": Look(LOOKS["overshoot"].color, "triangle-down", "overshoot: down"),
     "undershoot": Look(LOOKS["undershoot"].color, "triangle-up", "undershoot: up"),
+    "stall": Look("#7B4FA3", "arrow-down", "stall: back to good weights"),
     "collapse": Look("#CC79A7", "x", "collapse: back to good weights"),
     "pause": Look("#8A8A8A", "square", "feedback ends, rate decays"),
     "anneal": Look("#E69F00", "diamond", "anneal begins"),

@@ -69,10 +69,10 @@ def plan_options(plan: TrialPlan, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def default_interval(probe_steps: int | None, final_steps: int | None) -> int:
-    """Return 1/200 of the run, or 1/20 of a probe, or 10 steps; at least 1."""
+    """Return 1/100 of the run, at least 5 steps where that leaves 50 decisions; at least 1."""
     if final_steps is not None:
-        return max(1, final_steps // 200)
-    return 10 if probe_steps is None else max(1, probe_steps // 20)
+        return max(1, final_steps // 100, min(5, final_steps // 50))
+    return 10 if probe_steps is None else max(1, probe_steps // 10)
 
 
 def leg_levels(leg_fraction: float, interval_steps: int, final_steps: int | None) -> int:

@@ -19,8 +19,8 @@ class Entry(NamedTuple):
     Attributes:
         step: Steps done.
         lr: Rate of the first parameter group from then on.
-        signal: ``"leg"``, ``"settled"``, ``"overshoot"``, ``"undershoot"``, ``"collapse"``,
-            ``"pause"``, ``"anneal"`` or ``"finished"``.
+        signal: ``"leg"``, ``"settled"``, ``"overshoot"``, ``"undershoot"``, ``"stall"``,
+            ``"collapse"``, ``"pause"``, ``"anneal"`` or ``"finished"``.
         reason: One sentence.
     """
 

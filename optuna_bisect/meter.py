@@ -8,6 +8,8 @@ import torch
 
 from optuna_bisect.rules import Losses
 
+_WIDE = (torch.float32, torch.float64)
+
 
 class Meter:
     """Sum losses without waiting for the device; read them once at the end of the interval."""
@@ -71,5 +73,7 @@ def _detach(loss: float | torch.Tensor) -> float | torch.Tensor:
         return float(loss)
     if loss.numel() != 1:
         raise ValueError(f"a loss must be one number but got a tensor of shape {loss.shape}.")
-    loss = loss.detach().reshape(())
-    return loss if loss.dtype == torch.float64 else loss.float()
+    loss = loss.detach()
+    if loss.ndim:
+        loss = loss.reshape(())
+    return loss if loss.dtype in _WIDE else loss.float()

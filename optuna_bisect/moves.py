@@ -47,11 +47,12 @@ def move(schedule: Schedule, settings: Settings, state: State, event: Event) -> 
         state = replace(state, initial=median(state.levels[-settings.window :]))
     if not is_up:
         # What was too high stays too high: the fall that follows a cut must not raise it again.
+        state = replace(state, cut=len(state.past), rest=())
         state = replace(state, levels=(), val_levels=(), ceiling=min(state.ceiling, new))
     if is_collapse:
         peak = -math.inf if state.initial is None else state.initial
         n_collapses = state.n_collapses + 1
-        state = replace(state, ceiling=new, best=math.inf, peak=peak)
+        state = replace(state, ceiling=new, best=math.inf, peak=peak, learned=False)
         state = replace(state, n_collapses=n_collapses, collapse=state.n_intervals)
     if len(moves) < settings.max_moves or state.decay_step is not None:
         return state

@@ -33,6 +33,9 @@ _CLEAR_PROGRESS = 4.0
 """Progress in standard deviations of a level, below which legs cannot be told apart."""
 _WIN = 1.1
 """What the winner's progress must exceed the other's by, as a ratio."""
+_WIN_UNBENT = 2.0
+"""The same for a higher rate than one whose leg accelerates: a rate that is too low gives three
+times less, and short legs flatter high rates."""
 _CLEAR = 1.25
 """The ratio from which the next rate in that direction is worth a leg, however flat the curve."""
 
@@ -54,6 +57,7 @@ class Race:
         best: Its levels.
         firsts: The first loss of each leg, all of the same weights.
         direction: Where the present leg looks, ``"over"`` after the race.
+        ratio: What the progress of the present leg must exceed the best one's by.
         n_legs: Legs begun.
         ceiling: Lowest rate that lost against a lower one.
         keeps: Whether the end of the leg that is over is the best so far.
@@ -69,6 +73,7 @@ class Race:
     best: tuple[float, ...] = ()
     firsts: tuple[float, ...] = ()
     direction: Direction = "up"
+    ratio: float = _WIN
     n_legs: int = 1
     ceiling: float = math.inf
     keeps: bool = False
@@ -104,7 +109,7 @@ def advance_race(race: Race, level: float, first: float) -> Race:
         return _choose(race, is_won=False)
     if len(race.levels) < race.n_levels:
         return race
-    is_won = not race.best or _progress(race, race.levels) > _bar(race, _WIN)
+    is_won = not race.best or _progress(race, race.levels) > _bar(race, race.ratio)
     return _choose(race, is_won=is_won)
 
 
@@ -144,6 +149,12 @@ def _bar(race: Race, ratio: float) -> float:
     return progress + max((ratio - 1) * abs(progress), noise(race.best) / math.sqrt(_TAIL))
 
 
+def _is_beaten(race: Race) -> bool:
+    """Tell whether a leg that lost is worse than the best one, not only too little better."""
+    behind = _progress(race, race.levels) <= _progress(race, race.best[: len(race.levels)])
+    return race.ratio == _WIN or behind
+
+
 def _is_lost(race: Race) -> bool:
     """Tell whether the leg can be cut: above the initial loss, or not ahead at half its length."""
     n = len(race.levels)
@@ -167,7 +178,7 @@ def _choose(race: Race, *, is_won: bool) -> Race:
         if race.direction == "down" and gain > _SURE * noise(race.best):
             race = replace(race, ceiling=min(race.ceiling, rate * SPACING**0.5))
         race = replace(race, keeps=True, best_rate=rate, best=race.levels)
-    elif race.direction == "up" or is_first:
+    elif is_first or (race.direction == "up" and _is_beaten(race)):
         race = replace(race, ceiling=min(race.ceiling, rate))
     direction = _turn(race, is_won=is_won, is_first=is_first, is_clear=is_clear)
     if direction != "over":
@@ -175,12 +186,14 @@ def _choose(race: Race, *, is_won: bool) -> Race:
         following = base * SPACING if direction == "up" else base / SPACING
         if race.low * (1 - 1e-9) <= following <= race.high * (1 + 1e-9):
             following = min(max(following, race.low), race.high)
+            is_flattered = direction == "up" and _elasticity(race) > _UNBENT
             return replace(
                 race,
                 rate=following,
                 levels=(),
                 n_legs=race.n_legs + 1,
                 direction=direction,
+                ratio=_WIN_UNBENT if is_flattered else _WIN,
                 returns="first",
             )
     # Where every leg collapsed, the lowest rate goes on from the first weights.
@@ -201,7 +214,7 @@ def _turn(race: Race, *, is_won: bool, is_first: bool, is_clear: bool) -> Direct
     if is_first:
         return _first_turn(race)
     if not is_won and race.direction == "up" and race.n_legs == 2:
-        return "down"
+        return "over" if race.ratio > _WIN else "down"
     return race.direction if is_won and is_clear else "over"
 
 
@@ -216,7 +229,7 @@ def _first_turn(race: Race) -> Direction:
     # What first exploded and now recovers is straight as well, but no sign of a low rate.
     is_excited = max(race.levels) > race.initial + _EXCURSION * progress
     if elasticity > _UNBENT:
-        return "down" if is_excited else "over"
+        return "down" if is_excited else "up"
     return "up" if elasticity > _STRAIGHT else "down"
 
 

@@ -44,13 +44,14 @@ def write_rates(optimizer: Optimizer, rates: Sequence[float | torch.Tensor]) -> 
             group["lr"] = lr
 
 
-def keep_rates(optimizer: Optimizer, load: Callable[[], None]) -> None:
+def keep_rates(optimizer: Optimizer, load: Callable[[], bool]) -> bool:
     """Load an optimizer's state without its rates.
 
     A captured graph reads the rate from the very tensor that it was captured with, and loading
     would put another one in its place.
     """
     rates = [group["lr"] for group in optimizer.param_groups]
-    load()
+    is_loaded = load()
     for group, lr in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = lr
+    return is_loaded

@@ -34,13 +34,13 @@ def follow(snapshot: Snapshot, optimizer: Optimizer, state: State, settings: Set
         snapshot.keep()
     if race is not None and race.returns != "nothing":
         is_first = race.returns == "first"
-        keep_rates(optimizer, snapshot.rewind if is_first else snapshot.restore)
-        return True
+        return keep_rates(optimizer, snapshot.rewind if is_first else snapshot.restore)
+    if any(event.signal == "stall" for event in state.events):
+        return keep_rates(optimizer, snapshot.step_back)
     if any(event.signal == "collapse" for event in state.events):
         # Dead units can look healthy for a while; they collapse again and again.
         is_doubtful = state.n_collapses > 1 and snapshot.n_offers < _N_PROVEN
-        keep_rates(optimizer, snapshot.restart if is_doubtful else snapshot.restore)
-        return True
+        return keep_rates(optimizer, snapshot.restart if is_doubtful else snapshot.restore)
     if state.n_intervals % settings.window == 0 and is_healthy(state):
         snapshot.offer()
     return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from optuna_bisect.moves import move, pause_factor
@@ -20,9 +21,9 @@ from optuna_bisect.symptoms import (
     LONG,
     find_collapse,
     find_overshoot,
+    find_stall,
     find_undershoot,
     has_learned,
-    has_stalled,
     is_healthy,
 )
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["Event", "EventName", "Losses", "Settings", "State", "advance", "is_healthy", "rate"]
 
 
+_MAX_PARTS = 128
+"""Parts that the past of a run is kept in."""
+_TOO_LATE = 0.2
+"""Share of the rate that the anneal has left, below which no earlier weights can catch up."""
 _SOON = 3
 """Legs after the race in which a collapse puts its result in doubt."""
 
@@ -49,7 +54,7 @@ def rate(schedule: Schedule, state: State, step: int) -> float:
     """
     factor = schedule.warm_up(step - state.begin)
     gain = state.gain * pause_factor(state, step)
-    return factor * schedule.rate(step, gain, state.anneal_step)
+    return factor * schedule.rate(step, gain)
 
 
 def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses) -> State:
@@ -62,8 +67,8 @@ def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses
         losses: What the interval showed.
 
     Returns:
-        The next state; its ``events`` say what happened. After a ``"collapse"`` the caller
-        puts back the last good weights, where it has them.
+        The next state; its ``events`` say what happened. After a ``"stall"`` or a
+        ``"collapse"`` the caller puts back the last good weights, where it has them.
     """
     state = replace(state, step=losses.step, n_intervals=state.n_intervals + 1, events=())
     state = replace(state, n_calls=losses.n_calls)
@@ -78,7 +83,7 @@ def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses
     collapse = find_collapse(state)
     if collapse is not None:
         state = _fall(schedule, settings, state, collapse)
-    elif settings.feedback and state.decay_step is None and not _is_late(schedule, state):
+    elif settings.feedback and state.decay_step is None:
         state = _feed_back(schedule, settings, state)
     return _end_run(schedule, settings, state)
 
@@ -128,9 +133,13 @@ def _run_leg(schedule: Schedule, state: State, race: Race, losses: Losses) -> St
         levels = after.best
         # A rate that lost is never tried again, nor one much nearer to it than the winner.
         ceiling = after.ceiling / math.sqrt(SPACING)
+        # An interval of the run is two of the race.
+        past = tuple(fmean(pair) for pair in zip(levels[::2], levels[1::2]))
         state = replace(state, levels=levels, initial=after.initial, ceiling=ceiling)
+        state = replace(state, past=past, span=1, rest=(), cut=0)
         if levels:
             state = replace(state, best=median(levels[-MIN_WINDOW:]), peak=max(levels))
+            state = replace(state, learned=has_learned(state))
     elif after.returns == "first":
         end = "won" if after.keeps else "lost"
         reason = f"The leg at {race.rate:.4g} {end}; the next one begins with the first weights."
@@ -148,8 +157,8 @@ def _fall(schedule: Schedule, settings: Settings, state: State, event: Event) ->
         race = reopen(race)
         if not race.is_over:
             gain = race.rate / schedule.backbone(state.step)
-            state = replace(state, race=race, gain=gain, begin=state.step, levels=())
-            return replace(state, val_levels=(), streak=0, events=(event,))
+            state = replace(state, race=race, gain=gain, begin=state.step, learned=False)
+            return replace(state, levels=(), val_levels=(), streak=0, events=(event,))
     return move(schedule, settings, state, event)
 
 
@@ -170,21 +179,34 @@ def _observe(settings: Settings, state: State, losses: Losses) -> State:
         best=min(state.best, median(recent)) if len(recent) == MIN_WINDOW else state.best,
         peak=state.peak if has_settled else max(state.peak, losses.train),
     )
+    state = _remember(replace(state, learned=has_learned(state)), losses.train)
     if losses.val is not None:
         state = replace(state, val_levels=(*state.val_levels, losses.val)[-length:])
     is_old = state.collapse is None or state.n_intervals - state.collapse > length
     return replace(state, n_collapses=0) if is_old else state
 
 
+def _remember(state: State, level: float) -> State:
+    """Add a level to the past of the run; what grows too long becomes half as fine."""
+    rest = (*state.rest, level)
+    if len(rest) < state.span:
+        return replace(state, rest=rest)
+    past = (*state.past, fmean(rest))
+    if len(past) < _MAX_PARTS:
+        return replace(state, past=past, rest=())
+    past = tuple(fmean(pair) for pair in zip(past[::2], past[1::2]))
+    return replace(state, past=past, rest=(), span=2 * state.span, cut=state.cut // 2)
+
+
 def _feed_back(schedule: Schedule, settings: Settings, state: State) -> State:
     """Judge the windows and move the gain, unless it was moved just now."""
     if state.wait:
         return replace(state, wait=state.wait - 1)
-    event = find_overshoot(settings, state)
-    if event is None and state.race is not None and has_stalled(settings, state):
-        # Noise is all that is left to lower; a cut besides was worse (studies/LOG.md).
-        return replace(state, anneal_step=state.step)
-    if event is None:
+    is_late = _is_late(schedule, state)
+    event = None if is_late else find_overshoot(settings, state)
+    if event is None and schedule.anneal(state.step) > _TOO_LATE:
+        event = find_stall(state)
+    if event is None and not is_late:
         event = find_undershoot(settings, state, schedule.probe_steps)
         state = replace(state, streak=0 if event is None else state.streak + 1)
         if state.streak < settings.patience:
@@ -193,16 +215,13 @@ def _feed_back(schedule: Schedule, settings: Settings, state: State) -> State:
 
 
 def _is_late(schedule: Schedule, state: State) -> bool:
-    return state.anneal_step is not None or state.step >= schedule.anneal_start
+    return state.step >= schedule.anneal_start
 
 
 def _end_run(schedule: Schedule, settings: Settings, state: State) -> State:
     """Note the beginning of the anneal and the end of the run."""
     if not state.annealing and _is_late(schedule, state):
-        why = "The last part of the run has begun."
-        if state.anneal_step is not None:
-            why = "The loss only fluctuates, so the last part of the run begins early."
-        event = Event("anneal", why)
+        event = Event("anneal", "The last part of the run has begun.")
         state = replace(state, annealing=True, events=(*state.events, event))
     if state.finished:
         return state

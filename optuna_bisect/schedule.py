@@ -141,32 +141,30 @@ class Schedule:
         """
         return min(1.0, (step + 1) / (self.warmup_steps + 1))
 
-    def anneal(self, step: int, start: float | None = None) -> float:
+    def anneal(self, step: int) -> float:
         """Fall linearly from 1 to 0 over the last part of the run.
 
         Args:
             step: Number of steps done.
-            start: Step at which it begins. None: where the schedule says.
 
         Returns:
             The factor, in [0, 1]; 1.0 before the anneal.
         """
-        start = self.anneal_start if start is None else start
+        start = self.anneal_start
         if step <= start or self.final_steps is None:
             return 1.0
         return max(0.0, (self.final_steps - step) / (self.final_steps - start))
 
-    def rate(self, step: int, gain: float = 1.0, start: float | None = None) -> float:
+    def rate(self, step: int, gain: float = 1.0) -> float:
         """Compute the rate for the next update.
 
         Args:
             step: Number of steps done.
             gain: Factor of the feedback.
-            start: Step at which the anneal begins. None: where the schedule says.
 
         Returns:
             The rate, inside the limits before the anneal.
         """
         rate = self.clamp(self.backbone(step) * gain, step)
-        factor = self.anneal(step, start)
+        factor = self.anneal(step)
         return max(min(self.min_lr, rate), rate * factor)

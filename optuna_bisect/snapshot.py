@@ -34,30 +34,42 @@ class Snapshot:
         self._start = self._good = self._copies()
         self._pending: list[Any] | None = None
         self.n_offers = 0
+        self._is_proven = False
 
     def offer(self) -> None:
         """Copy the present state, and trust the copy before it."""
         self.n_offers += 1
         if self._pending is not None:
-            self._good = self._pending
+            self._good, self._is_proven = self._pending, True
         self._pending = self._copies()
 
     def keep(self) -> None:
         """Trust the present state at once."""
-        self._good, self._pending = self._copies(), None
+        self._good, self._pending, self._is_proven = self._copies(), None, True
 
-    def rewind(self) -> None:
+    def rewind(self) -> bool:
         """Put the first state back, and keep the last good one."""
-        self._put_back(self._start)
+        return self._put_back(self._start)
 
-    def restore(self) -> None:
+    def restore(self) -> bool:
         """Put the last good state back; it can be put back again."""
-        self._put_back(self._good)
+        return self._put_back(self._good)
 
-    def restart(self) -> None:
+    def step_back(self) -> bool:
+        """Put an earlier state of a run that is not ruined back, unless only the first is there.
+
+        Returns:
+            Whether there was one.
+        """
+        state = self._good if self._is_proven else self._pending
+        if state is None:
+            return False
+        return self._put_back(state)
+
+    def restart(self) -> bool:
         """Put the first state back, where the last good one turned out to be none."""
-        self._good, self.n_offers = self._start, 0
-        self._put_back(self._start)
+        self._good, self.n_offers, self._is_proven = self._start, 0, False
+        return self._put_back(self._start)
 
     def state_dict(self) -> dict[str, Any]:
         """Return every copy: tensors, so that a run may resume bit by bit."""
@@ -66,18 +78,21 @@ class Snapshot:
             "good": self._good,
             "pending": self._pending,
             "n_offers": self.n_offers,
+            "is_proven": self._is_proven,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the copies of `state_dict` instead of the own ones."""
         self._start, self._good = state_dict["start"], state_dict["good"]
         self._pending, self.n_offers = state_dict["pending"], state_dict["n_offers"]
+        self._is_proven = state_dict["is_proven"]
 
-    def _put_back(self, states: list[Any]) -> None:
+    def _put_back(self, states: list[Any]) -> bool:
         self._pending = None
         for target, state in zip(self._targets, states, strict=True):
             # An optimizer keeps the tensors that it is given and updates them in place.
             target.load_state_dict(_copy(state))
+        return True
 
     def _copies(self) -> list[Any]:
         return [_copy(target.state_dict()) for target in self._targets]

@@ -10,7 +10,15 @@ from optuna_bisect.race import Race
 from optuna_bisect.signals import MIN_WINDOW
 
 EventName = Literal[
-    "leg", "settled", "overshoot", "undershoot", "collapse", "pause", "anneal", "finished"
+    "leg",
+    "settled",
+    "overshoot",
+    "undershoot",
+    "stall",
+    "collapse",
+    "pause",
+    "anneal",
+    "finished",
 ]
 
 
@@ -20,7 +28,7 @@ class Settings:
 
     Args:
         feedback: Whether losses move the rate at all. A collapse always does.
-        factor: What an overshoot multiplies the rate by, in (0, 1).
+        factor: What an overshoot, a stall or a collapse multiplies the rate by, in (0, 1).
         growth_factor: What an undershoot multiplies the rate by, in (1, 2].
         window: Number of intervals that a test looks at, at least 4.
         significance: Chance of a false alarm of one overshoot test, in (0, 0.5).
@@ -29,8 +37,6 @@ class Settings:
         patience: Undershoots in a row before the rate goes up, at least 1.
         cooldown: Intervals after a move in which nothing is judged, at least 0.
         max_moves: Moves within ten windows after which the feedback ends, at least 1.
-        stall_windows: Windows of pure fluctuation, without any descent, that mean overshoot, at
-            least 1. None: 6, or 5 after a race, where the anneal then begins at once.
         baseline: Training loss above which a loss that does not fall means undershoot, once
             the probe's horizon is over. None: only the run's own initial level counts.
 
@@ -39,15 +45,14 @@ class Settings:
     """
 
     feedback: bool = True
-    factor: float = 0.5
-    growth_factor: float = 1.5
+    factor: float = 1 / 3
+    growth_factor: float = 2.0
     window: int = 8
     significance: float = 0.002
     threshold: float = 0.5
     patience: int = 2
     cooldown: int = 2
     max_moves: int = 12
-    stall_windows: int | None = None
     baseline: float | None = None
 
     def __post_init__(self) -> None:
@@ -56,8 +61,6 @@ class Settings:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ValueError(f"{name} must be at least {bound} but got {getattr(self, name)}.")
-        if self.stall_windows is not None and self.stall_windows < 1:
-            raise ValueError(f"stall_windows must be at least 1 but got {self.stall_windows}.")
         if not 0 < self.factor < 1:
             raise ValueError(f"factor must be in (0, 1) but got {self.factor}.")
         if not 1 < self.growth_factor <= 2:
@@ -110,19 +113,23 @@ class State:
         n_intervals: Intervals so far.
         n_calls: Losses in the mean of the last interval.
         gain: Factor of the feedback on the backbone.
-        ceiling: Rate that growth may not pass: half (``factor``) of one that collapsed.
+        ceiling: Rate that growth may not pass: the one after the last move down.
         initial: Loss before the first update.
         best: Lowest level, a median of four, since the last collapse.
         peak: Highest level since the last collapse and before real progress.
+        learned: Whether the progress since the last collapse has ever stood out of the noise.
         levels: Mean training losses of the intervals since the last move down.
         val_levels: Validation losses since then, one for each interval that had any.
+        past: Mean training losses of the whole run, in parts of equal length.
+        span: Intervals in one part.
+        rest: Levels of the part that is not full.
+        cut: Number of parts before the last move down.
         streak: Undershoots in a row.
         wait: Intervals of cooldown left.
         moves: Intervals at which the rate was moved.
         n_collapses: Collapses in a row, less than six windows apart.
         collapse: Interval of the last one, None if there was none.
         decay_step: Step from which the rate decays by 1 / (1 + k t), None if it does not.
-        anneal_step: Step at which the anneal began ahead of time, None where it did not.
         annealing: Whether the final anneal has begun.
         finished: Whether the run is over: plateau of the validation loss, or ``final_steps``.
         race: The race at the beginning of the run, None without one.
@@ -139,15 +146,19 @@ class State:
     initial: float | None = None
     best: float = math.inf
     peak: float = -math.inf
+    learned: bool = False
     levels: tuple[float, ...] = ()
     val_levels: tuple[float, ...] = ()
+    past: tuple[float, ...] = ()
+    span: int = 1
+    rest: tuple[float, ...] = ()
+    cut: int = 0
     streak: int = 0
     wait: int = 0
     moves: tuple[int, ...] = ()
     n_collapses: int = 0
     collapse: int | None = None
     decay_step: int | None = None
-    anneal_step: int | None = None
     annealing: bool = False
     finished: bool = False
     race: Race | None = None

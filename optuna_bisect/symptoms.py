@@ -1,4 +1,4 @@
-"""Which symptom of a wrong rate a run shows: collapse, overshoot, undershoot, or none."""
+"""Which symptom of a wrong rate a run shows: collapse, stall, overshoot, undershoot, or none."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 LENIENT = 0.05
 """Significance of the tests whose false alarm costs little."""
 LONG = 6
-"""Windows without any descent that count as a plateau."""
-_STALL_AFTER_RACE = 5
-"""The same where the rate is constant and an anneal over half of the run is still to come."""
+"""Windows that the longest memory of single levels spans."""
 _RECOVERY = 6
 """Levels after which an explosion that has not come down counts as a collapse."""
 _MAX_EXPLOSIONS = 4
 """Explosions in a row, each at half the rate, after which they are taken for noise."""
+_MIN_STALL = 8
+"""The shortest stall, in intervals."""
+_SURE = 0.0005
+"""Significance of a fall that proves progress for good."""
 _LOST = 0.8
 """Share of the progress whose loss is a collapse."""
 
@@ -70,7 +72,7 @@ def find_collapse(state: State) -> Event | None:
 
 
 def find_overshoot(settings: Settings, state: State) -> Event | None:
-    """Look for a rise, a swing, or a plateau of pure fluctuation.
+    """Look for a rise or a swing.
 
     Args:
         settings: How losses are read.
@@ -87,31 +89,34 @@ def find_overshoot(settings: Settings, state: State) -> Event | None:
         return Event("overshoot", "The validation loss rises while the training loss falls.")
     if trend(long) > -critical(LENIENT) and zigzag(long) > limit:
         return Event("overshoot", "The sign of the change flips at almost every interval.")
-    if state.race is None and has_stalled(settings, state):
-        return Event("overshoot", "The loss only fluctuated for several windows.")
     return None
 
 
-def has_stalled(settings: Settings, state: State) -> bool:
-    """Tell whether the loss only fluctuated for several windows, without any descent.
+def find_stall(state: State) -> Event | None:
+    """Look for a run that has become three times as old without any descent.
+
+    A loss that falls like a power of time falls as surely from one third of the run to its end,
+    however long the run is; so nothing here depends on the unit of a step, and the window is
+    the longer, the slower the descent has become.
 
     Args:
-        settings: How losses are read.
         state: The state after an interval.
+
+    Returns:
+        The event, or None.
     """
-    is_raced = state.race is not None
-    n = settings.window * (settings.stall_windows or (_STALL_AFTER_RACE if is_raced else LONG))
-    levels = state.levels[-n:]
-    if len(levels) < n or not has_learned(state):
-        return False
-    return trend(levels) > (0.0 if is_raced else -0.5) and zigzag(levels) > -critical(LENIENT)
+    n = len(state.past)
+    window = state.past[max(state.cut, n // 3) :]
+    if len(window) < max(_MIN_STALL, n / 3) or not has_learned(state) or trend(window) < 0:
+        return None
+    return Event("stall", "The run is three times as old as when its loss last fell.")
 
 
 def find_undershoot(settings: Settings, state: State, probe_steps: int | None) -> Event | None:
     """Look for a descent that is still straight, or none at all.
 
     Every run is straight at its beginning, so nothing is judged before the horizon at which the
-    start rate was the best.
+    start rate was the best, and until twice that only what is twice as straight.
 
     Args:
         settings: How losses are read.
@@ -127,7 +132,8 @@ def find_undershoot(settings: Settings, state: State, probe_steps: int | None) -
     fall = -trend(window)
     if has_learned(state):
         straightness = elasticity(window, _initial(state), state.n_intervals)
-        if fall > critical(LENIENT) and straightness > settings.threshold:
+        is_early = state.step < 2 * probe_steps
+        if fall > critical(LENIENT) and straightness > (1 + is_early) * settings.threshold:
             return Event("undershoot", "The loss still falls in a straight line.")
     elif abs(fall) < critical(LENIENT) and not _has_moved(state):
         return Event("undershoot", "The loss has not left its initial level.")
@@ -175,7 +181,13 @@ def has_learned(state: State) -> bool:
     Returns:
         Whether the best level lies clearly below the initial loss.
     """
-    single = noise(state.levels) * math.sqrt(state.n_calls)
+    if state.learned:
+        return True
+    level = noise(state.levels)
+    single = level * math.sqrt(state.n_calls)
     excursion = state.peak - _initial(state)
+    if trend(state.past[state.cut :]) < -critical(_SURE):
+        # A fall as a whole proves the progress, however wild the losses have become since.
+        return _progress(state) > max(4 * level, 0.1 * excursion)
     n_deviations = 4 + 24 / max(1, len(state.levels))
     return _progress(state) > max(n_deviations * single, 0.1 * excursion)

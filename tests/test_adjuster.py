@@ -16,6 +16,7 @@ from optuna_bisect import adjuster, plan
 from optuna_bisect.adjuster import BisectionLR, Diverged
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.plan import TrialPlan
+from optuna_bisect.snapshot import Snapshot
 
 torch.set_num_threads(1)
 BRACKET = Bracket(1e-4, 1e2)
@@ -108,7 +109,7 @@ def test_a_tensor_rate_is_filled_in_place_also_by_a_restore():
     before = float(lr)
     assert scheduler.step(math.nan)
     assert optimizer.param_groups[0]["lr"] is lr
-    assert float(lr) == pytest.approx(0.5 * before, rel=0.02)
+    assert float(lr) == pytest.approx(before / 3, rel=0.02)
     assert scheduler.get_last_lr()[0] is not lr
 
 
@@ -156,7 +157,7 @@ def test_a_start_far_off_ends_lower_than_open_loop(lr):
     assert finals[1] < 0.5 * finals[0]
 
 
-def test_a_collapse_restores_the_last_good_weights_and_optimizer_and_halves_the_rate():
+def test_a_collapse_restores_the_last_good_weights_and_optimizer_and_cuts_the_rate():
     model, optimizer = build(0.03)
     scheduler = make(0.03, optimizer=optimizer, restore=(model, optimizer), interval_steps=2)
     train(model, optimizer, scheduler, 200)
@@ -168,13 +169,51 @@ def test_a_collapse_restores_the_last_good_weights_and_optimizer_and_halves_the_
     assert torch.allclose(model.weight, good, atol=0.5)
     buffer = optimizer.state[model.weight]["momentum_buffer"]
     assert bool(torch.isfinite(buffer).all())
-    assert lr_of(scheduler) == pytest.approx(before / 2, rel=0.02)
+    assert lr_of(scheduler) == pytest.approx(before / 3, rel=0.02)
     entry = scheduler.history[-1]
     assert (entry.step, entry.signal) == (202, "collapse")
     assert entry.lr == lr_of(scheduler)
     assert "back" in entry.reason
     train(model, optimizer, scheduler, 50, begin=202)
     assert torch.allclose(model.weight, good, atol=0.5)
+
+
+def test_a_stall_puts_the_last_good_weights_back_and_cuts_the_rate_to_a_third():
+    model, optimizer = build(0.05)
+    options = {"restore": (model, optimizer), "interval_steps": 1, "leg_fraction": 0.0}
+    scheduler = make(0.05, optimizer=optimizer, decay="none", **options)
+    for step in range(100):
+        with torch.no_grad():
+            model.weight.fill_(step)
+        # The loss stands still from step 30 on.
+        if scheduler.step(2.0 * 0.9 ** min(step, 30) + 0.1 + 1e-4 * (step % 3)):
+            break
+    entry = scheduler.history[-1]
+    assert (entry.signal, entry.lr) == ("stall", pytest.approx(0.05 / 3))
+    assert "back" in entry.reason
+    assert float(model.weight.detach().max()) <= step - 8
+
+
+def test_a_stall_before_the_first_copy_leaves_the_weights_and_after_one_copy_trusts_it():
+    model, optimizer = build()
+    snapshot = Snapshot((model, optimizer))
+    assert not snapshot.step_back()
+    with torch.no_grad():
+        model.weight.fill_(3.0)
+    snapshot.offer()
+    with torch.no_grad():
+        model.weight.fill_(5.0)
+    assert snapshot.step_back()
+    assert float(model.weight.detach().max()) == 3.0
+
+
+def test_a_rate_that_somebody_else_changed_is_set_again_at_the_next_decision():
+    scheduler = make(interval_steps=4)
+    scheduler.step(1.0)
+    scheduler.optimizer.param_groups[0]["lr"] = 9.0
+    for _ in range(3):
+        scheduler.step(1.0)
+    assert lr_of(scheduler) == scheduler.get_last_lr()[0] == 0.1
 
 
 def test_weights_ruined_by_the_update_after_a_good_loss_are_not_what_comes_back():

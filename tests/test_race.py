@@ -56,10 +56,28 @@ def test_a_straight_leg_looks_upwards(start):
     assert race.rate == pytest.approx(1.0)
 
 
-def test_a_leg_that_still_accelerates_is_left_to_the_feedback():
-    race, log = run(lambda rate, i: 2.3 - rate * (i / N) ** 3)
-    assert log == [(1.0, True, "nothing")]
+def accelerating(power):
+    """Progress grows like the time cubed and like a power of the rate."""
+    return lambda rate, i: 2.3 - min(rate, 9.0) ** power * (i / N) ** 3
+
+
+def test_above_a_leg_that_accelerates_a_little_more_progress_wins_nothing_and_caps_nothing():
+    """Short legs flatter high rates there."""
+    race, log = run(accelerating(0.5))
+    assert race.rate == 1.0
+    assert log == [(1.0, True, "first"), (3.0, False, "best")]
     assert race.ceiling == math.inf
+
+
+def test_above_a_leg_that_accelerates_twice_the_progress_wins():
+    race, _ = run(accelerating(1.0))
+    assert race.rate == pytest.approx(9.0)
+
+
+def test_a_higher_rate_that_is_behind_one_that_accelerates_caps_later_growth():
+    race, _ = run(lambda rate, i: 2.3 - (i / N) ** 3 / rate)
+    assert race.rate == 1.0
+    assert race.ceiling == 3.0
 
 
 def test_a_rate_that_lost_clearly_caps_later_growth():
