@@ -148,10 +148,11 @@ class BisectionLR(LRScheduler):
     def for_trial(cls, optimizer: Optimizer, trial: BaseTrial, **options: Any) -> BisectionLR:
         """Take everything from the trial's plan.
 
-        In the final trial the rate of ``optimizer`` is set. In any other one the rate stays as
-        it is, and `step` judges nothing: that is the pruner's part. A ``FixedTrial`` without
-        ``probe_steps=`` among the options trains at its own constant rate. There is no race
-        unless ``leg_fraction`` asks for one: the search has found the rate.
+        In the final trial the rate of ``optimizer`` is set: to the winner's, corrected for the
+        full length, constant until an anneal over the second half; with ``decay="law"`` to the
+        winner's own. In any other trial the rate stays as it is, and `step` judges nothing: that
+        is the pruner's part. A ``FixedTrial`` without ``probe_steps=`` among the options trains
+        at its own constant rate. There is no race unless ``leg_fraction`` asks for one.
 
         Args:
             optimizer: The optimizer, with the rate that the trial suggested.
@@ -166,11 +167,7 @@ class BisectionLR(LRScheduler):
         """
         plan = trial_plan(trial)
         if plan.is_final:
-            options = plan_options(plan, optimizer) | options
-            options.setdefault("feedback", options["probe_steps"] is not None)
-            # The search has found the rate; a race would pay for it a second time.
-            options.setdefault("leg_fraction", 0.0)
-            scheduler = cls(optimizer, **options)
+            scheduler = cls(optimizer, **plan_options(plan, optimizer, options))
             scheduler._trial = trial
             return scheduler
         rates = read_rates(optimizer)

@@ -10,6 +10,8 @@ from optuna_bisect.bracket import Bracket
 from optuna_bisect.rates import first_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch.optim import Optimizer
 
     from optuna_bisect.plan import TrialPlan
@@ -51,12 +53,28 @@ def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
     return train_loss
 
 
-def plan_options(plan: TrialPlan, optimizer: Optimizer) -> dict[str, Any]:
-    """Turn the plan of a final trial into arguments that the constructor accepts."""
-    start = plan.start_lr or first_rate(optimizer)
+def plan_options(
+    plan: TrialPlan, optimizer: Optimizer, chosen: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Turn the plan of a final trial into arguments that the constructor accepts.
+
+    By default the rate is the corrected one, constant, with a long anneal: the start of the law,
+    the winner's own rate, ruins some networks within a few steps (studies/LOG.md).
+
+    Args:
+        plan: The plan.
+        optimizer: Its rate stands in where the plan has none.
+        chosen: Options that the user gave; they take precedence.
+
+    Returns:
+        The plan's options with the user's.
+    """
+    start, shape = plan.start_lr or first_rate(optimizer), dict[str, Any]()
+    if plan.lr is not None and chosen.get("decay") in (None, "none"):
+        start, shape = plan.lr, {"decay": "none", "anneal_fraction": 0.5}
     bracket, probe_steps = plan.bracket, plan.probe_steps
     if bracket is not None:
-        # After a final trial that diverged, the next one may start below the winner's bracket.
+        # A corrected rate, or the next one after a final trial that diverged, may lie below.
         bracket = Bracket(min(bracket.low, start), max(bracket.high, start))
     if probe_steps is not None and plan.final_steps is not None:
         probe_steps = min(probe_steps, plan.final_steps)
@@ -65,6 +83,12 @@ def plan_options(plan: TrialPlan, optimizer: Optimizer) -> dict[str, Any]:
         "start_lr": start,
         "probe_steps": probe_steps,
         "final_steps": plan.final_steps,
+        # Without a probe there is nothing to judge by.
+        "feedback": chosen.get("probe_steps", probe_steps) is not None,
+        # The search has found the rate; a race would pay for it a second time.
+        "leg_fraction": 0.0,
+        **shape,
+        **chosen,
     }
 
 

@@ -24,12 +24,14 @@ class TrialPlan:
         role: ``"probe"``, ``"final"``, ``"surplus"``, or None for a trial of another sampler.
         bracket: The bracket that the trial was proposed from; for the final trial the limits of
             Phase 2. None where unknown, or where the range is not positive.
-        start_lr: Rate at which Phase 2 starts: the winner's own, not the corrected one. None in
-            a probe.
+        start_lr: The winner's own rate, the best for ``probe_steps``; a decay by the horizon law
+            starts there. None in a probe.
         probe_steps: Length of a probe in steps, None if unknown.
         final_steps: Length of the full run in steps, None if unknown.
         seed: Seed for weights and data order. All probes of a study share it, so that they
             differ in nothing but the rate; the final trial has another.
+        lr: The winner's rate corrected for ``final_steps``: what the final trial is given, and
+            where Phase 2 starts. None in a probe.
     """
 
     role: Role | None
@@ -38,6 +40,7 @@ class TrialPlan:
     probe_steps: int | None = None
     final_steps: int | None = None
     seed: int | None = None
+    lr: float | None = None
 
     @property
     def is_final(self) -> bool:
@@ -82,4 +85,5 @@ def _plan_from_attrs(attrs: _attrs.Attrs) -> TrialPlan:
         probe_steps=attrs.probe_steps,
         final_steps=attrs.final_steps,
         seed=attrs.seed,
+        lr=attrs.lr,
     )

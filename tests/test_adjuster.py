@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optuna_bisect import adjuster, plan
+from optuna_bisect import BisectionSampler, adjuster, plan, trial_plan
 from optuna_bisect.adjuster import BisectionLR, Diverged
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.plan import TrialPlan
@@ -392,6 +392,47 @@ def test_the_final_trial_takes_everything_from_its_plan(planned):
     assert max(entry.lr for entry in scheduler.history) == 1.0, "the bracket's end"
     assert lr_of(scheduler) < 1.0
     assert [e.step for e in scheduler.history if e.signal == "anneal"] == [200]
+
+
+def test_the_final_trial_keeps_the_corrected_rate_until_a_long_anneal(planned):
+    """The winner's own rate is right for a short run, and may ruin a long one at its start."""
+    planned(**FINAL, lr=0.06)
+    _, optimizer = build(0.05)
+    scheduler = BisectionLR.for_trial(optimizer, optuna.create_study().ask(), feedback=False)
+    rates = []
+    for _ in range(400):
+        rates.append(lr_of(scheduler))
+        scheduler.step(1.0)
+    assert rates[:201] == [0.06] * 201
+    assert rates[300] == pytest.approx(0.03)
+    assert rates[-1] < 0.001
+
+
+def test_the_law_starts_at_the_winners_own_rate(planned):
+    planned(**FINAL, lr=0.06)
+    trial = optuna.create_study().ask()
+    scheduler = BisectionLR.for_trial(build(0.05)[1], trial, decay="law", feedback=False)
+    assert lr_of(scheduler) == 0.2
+    for _ in range(200):
+        scheduler.step(1.0)
+    assert lr_of(scheduler) == pytest.approx(0.2 * (10 / 200) ** 0.32)
+
+
+def test_the_plan_of_a_real_final_trial_starts_phase_2_at_its_own_rate():
+    study = optuna.create_study(sampler=BisectionSampler(probe_steps=20, final_steps=400))
+    study.enqueue_trial({"lr": 0.01})
+    starts = []
+
+    def objective(trial):
+        lr = trial.suggest_float("lr", 1e-4, 1.0, log=True)
+        starts.append((trial_plan(trial), lr_of(BisectionLR.for_trial(build(lr)[1], trial)), lr))
+        trial.report(abs(math.log(lr / 0.01)), 19)
+        return abs(math.log(lr / 0.01))
+
+    study.optimize(objective, n_trials=30)
+    plan, rate, lr = starts[-1]
+    assert plan.is_final
+    assert rate == plan.lr == lr < plan.start_lr
 
 
 @pytest.mark.parametrize("role", ["probe", "surplus", None])
