@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from optuna import logging
 
 from optuna_bisect import _attrs
+from optuna_bisect.heartbeat import beat
 from optuna_bisect.history import read_history
 from optuna_bisect.names import is_known_name
 from optuna_bisect.roles import Decision, decide, forestalled_by
@@ -82,6 +83,7 @@ def _wait_for_decision(
 ) -> tuple[Decision, History, float]:
     started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
     while True:
+        beat(study, trial)
         read_at = time.monotonic()
         history = read_history(study, settings, exclude=trial.number)
         if read_at - started > _patience(history, trial.number):

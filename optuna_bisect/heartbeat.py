@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
-from optuna.storages._heartbeat import is_heartbeat_enabled
+from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import TrialState
 
 from optuna_bisect import _attrs
@@ -110,6 +110,20 @@ class _Write:
                 raise
             reason = "lost: the heartbeat failed this trial while its worker stood still"
             raise TrialLost(reason) from error
+
+
+def beat(study: Study, trial: FrozenTrial) -> None:
+    """Send a sign of life before the trial has a role.
+
+    Optuna's own begins after ``ask``, and a running trial without any never counts as dead: a
+    worker killed between its claim of the final trial and its first heartbeat would keep that
+    claim for ever. Under ask-and-tell nobody would go on with it.
+    """
+    storage = _attrs.storage_of(study)
+    if not isinstance(storage, BaseHeartbeat) or not _attrs.in_optimize(study):
+        return
+    if storage.get_heartbeat_interval() is not None:
+        storage.record_heartbeat(trial._trial_id)
 
 
 def guard(study: Study, trial: FrozenTrial) -> None:
