@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from optuna import logging
 
 from optuna_bisect import _attrs
-from optuna_bisect.heartbeat import beat
+from optuna_bisect.heartbeat import beat, note_alive
 from optuna_bisect.history import read_history
+from optuna_bisect.idle import idle_patience, is_idle
 from optuna_bisect.names import is_known_name
 from optuna_bisect.roles import Decision, decide, forestalled_by
 from optuna_bisect.winner import plan_final
@@ -82,26 +83,47 @@ def _wait_for_decision(
     study: Study, trial: FrozenTrial, settings: Settings
 ) -> tuple[Decision, History, float]:
     started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
+    may_wait = _attrs.in_optimize(study)
     while True:
         beat(study, trial)
         read_at = time.monotonic()
         history = read_history(study, settings, exclude=trial.number)
-        if read_at - started > _patience(history, trial.number):
+        waited = read_at - started
+        if waited > _patience(history, trial.number):
             with_role = tuple(r for r in history.running if r.role is not None)
             history = history._replace(running=with_role)
+        is_fixed = _is_fixed(trial, history)
         decision = decide(
             history,
             trial.number,
-            is_fixed=_is_fixed(trial, history),
-            may_wait=_attrs.in_optimize(study),
+            is_fixed=is_fixed,
+            may_wait=may_wait,
             exponent=settings.final_exponent,
         )
+        if decision.role == "probe" and may_wait and not is_fixed:
+            decision = _put_off(study, history, trial.number, waited)
         if decision.role is not None:
             return decision, history, read_at
         if pause == _FIRST_PAUSE_SECONDS:
             _logger.info(_waiting(trial.number, decision, settings))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        _show_life(study, trial, settings)
+
+
+def _put_off(study: Study, history: History, number: int, waited: float) -> Decision:
+    """Wait before a probe that has nothing to ask, but not for ever: its worker may be needed."""
+    if is_idle(history, number) and waited < idle_patience(study):
+        return Decision(None, wait_for=history.running[0].number)
+    return Decision("probe")
+
+
+def _show_life(study: Study, trial: FrozenTrial, settings: Settings) -> None:
+    """Renew what ``stale_after`` looks at; a clone that is not emptied yet carries another's."""
+    if settings.stale_after is None or _attrs.is_copied(trial):
+        return
+    _attrs.write(study, trial, number=trial.number)
+    note_alive(study, trial, settings.stale_after)
 
 
 def _patience(history: History, number: int) -> float:

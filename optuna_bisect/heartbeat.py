@@ -34,6 +34,8 @@ _WRITES = (
     "set_trial_system_attr",
 )
 _GUARD = "_heartbeat_guard"
+# The sign of life is renewed when it is older than this share of stale_after.
+_ALIVE_SHARE = 0.25
 
 
 class TrialLost(TrialPruned):
@@ -124,6 +126,15 @@ def beat(study: Study, trial: FrozenTrial) -> None:
         return
     if storage.get_heartbeat_interval() is not None:
         storage.record_heartbeat(trial._trial_id)
+
+
+def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
+    """Renew the sign of life that ``stale_after`` looks at, at most four times in that time."""
+    if stale_after is None:
+        return
+    now, last = _attrs.utc_now(), _attrs.last_sign_of_life(trial)
+    if last is None or (now - last).total_seconds() > stale_after * _ALIVE_SHARE:
+        _attrs.write(study, trial, alive=now.isoformat())
 
 
 def guard(study: Study, trial: FrozenTrial) -> None:

@@ -10,6 +10,7 @@ from optuna_bisect import _attrs
 from optuna_bisect._checks import check_direction, check_not_negative
 from optuna_bisect.evidence import Probe
 from optuna_bisect.gather import initial_loss
+from optuna_bisect.heartbeat import note_alive
 from optuna_bisect.history import recent_history
 from optuna_bisect.names import find_rate_name
 from optuna_bisect.parallel import answer, led_by_running, running_probes
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from optuna_bisect.history import History
     from optuna_bisect.verdicts import Verdict, VerdictName
 
-# The sign of life is renewed when it is older than this share of stale_after.
-_ALIVE_SHARE = 0.25
 # A running probe that others are cut against has run at least this share of a probe.
 LEADER_SHARE = 0.25
 
@@ -76,7 +75,7 @@ class VerdictPruner(BasePruner):
         if trial.last_step is None or trial.last_step < self._n_warmup_steps:
             return False
         _attrs.write(study, trial, report_direction=self._report_direction)
-        _note_alive(study, trial, attrs.stale_after)
+        note_alive(study, trial, attrs.stale_after)
         if attrs.role == "final":
             return _prune_final(study, trial, Settings(stale_after=attrs.stale_after))
         return self._prune_probe(study, trial, attrs)
@@ -188,15 +187,6 @@ def _prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
         return False
     _attrs.write(study, trial, role="surplus", reason=reason)
     return True
-
-
-def _note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
-    """Renew the sign of life, at most four times per ``stale_after``."""
-    if stale_after is None:
-        return
-    now, last = _attrs.utc_now(), _attrs.last_sign_of_life(trial)
-    if last is None or (now - last).total_seconds() > stale_after * _ALIVE_SHARE:
-        _attrs.write(study, trial, alive=now.isoformat())
 
 
 class _ProbeEnd(BasePruner):

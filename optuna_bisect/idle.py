@@ -1,0 +1,51 @@
+"""A worker that has nothing to ask waits a while, instead of running what others have answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from optuna_bisect import _attrs
+from optuna_bisect.asking import propose_beside
+from optuna_bisect.evidence import Probe
+from optuna_bisect.parallel import answer
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+
+    from optuna_bisect.history import History
+
+
+def is_idle(history: History, number: int) -> bool:
+    """Tell whether a new probe would be answered by others at its first report.
+
+    So it is where other workers ask everything of interest, and what is left lies beyond rates
+    that have lost already.
+
+    Args:
+        history: The study without the trial.
+        number: The trial's number.
+
+    Returns:
+        Whether nothing is worth asking as long as nobody ends or begins a probe.
+    """
+    distribution = history.distribution
+    if not history.has_final or distribution is None or not history.running:
+        return False
+    proposal, _ = propose_beside(history, number, distribution)
+    if proposal.question != "spread":
+        return False
+    evidence = history.evidence()
+    own = Probe(number, proposal.rate, is_full=False, question=proposal.question)
+    return evidence is not None and answer(evidence, own) is not None
+
+
+def idle_patience(study: Study) -> float:
+    """Return the seconds for which an idle worker waits: the longest probe until now.
+
+    One that takes much longer may be dead without anybody knowing.
+    """
+    ended = (TrialState.PRUNED, TrialState.COMPLETE)
+    trials = [t for t in _attrs.all_trials(study) if t.state in ended and t.params]
+    return max((t.duration.total_seconds() for t in trials if t.duration), default=0.0)

@@ -1,0 +1,80 @@
+"""A worker that has nothing to ask waits for the others, but not for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from crowd import join_study
+from curves import HIGH, LOW, Trainer, make_objective, roles, with_role
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState
+from test_storages import assert_one_final
+
+from optuna_bisect import claims
+from optuna_bisect.history import read_history
+from optuna_bisect.idle import idle_patience, is_idle
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def with_last_probe_running(**settings) -> tuple[optuna.Study, optuna.Trial, float]:
+    """Return a study whose search ends with the probe that runs, the probe, and its rate."""
+    whole = join_study(InMemoryStorage(), "s")
+    whole.optimize(make_objective(every=8))
+    study = join_study(InMemoryStorage(), "s", **settings)
+    study.optimize(make_objective(every=8), n_trials=len(with_role(whole, "probe")) - 1)
+    last = study.ask()
+    return study, last, last.suggest_float("lr", LOW, HIGH, log=True)
+
+
+def run_to_its_end(study: optuna.Study, trial: optuna.Trial, lr: float) -> None:
+    for step in range(0, 41, 8):
+        trial.report(Trainer().loss(lr, step), step)
+        if trial.should_prune():
+            break
+    study.tell(trial, state=TrialState.PRUNED)
+
+
+def test_only_a_worker_whose_probe_others_would_answer_at_once_is_idle() -> None:
+    study, last, _ = with_last_probe_running()
+    assert is_idle(read_history(study), last.number + 1)
+    assert not is_idle(read_history(study, exclude=last.number), last.number)
+    fresh = join_study(InMemoryStorage(), "s")
+    fresh.ask().suggest_float("lr", LOW, HIGH, log=True)
+    assert not is_idle(read_history(fresh), 1)
+
+
+def test_an_idle_worker_waits_and_takes_the_final_trial(monkeypatch) -> None:
+    monkeypatch.setattr(claims, "idle_patience", lambda study: 60.0)
+    study, last, lr = with_last_probe_running()
+    idle = threading.Thread(target=lambda: study.optimize(make_objective(every=8)))
+    idle.start()
+    while len(study.trials) <= last.number + 1:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert [roles(study)[last.number + 1], len(study.trials)] == [None, last.number + 2]
+    run_to_its_end(study, last, lr)
+    idle.join(30)
+    assert_one_final(study)
+    assert study.best_trial.number == last.number + 1
+
+
+def test_an_idle_worker_goes_on_where_a_probe_takes_longer_than_any_before(monkeypatch) -> None:
+    """Nobody may know that its worker is dead."""
+    study, last, _ = with_last_probe_running()
+    assert 0 < idle_patience(study) < 1
+    study.optimize(make_objective(every=8), n_trials=1)
+    assert study.trials[last.number + 1].user_attrs["bisect_question"] == "spread"
+
+
+@pytest.mark.parametrize("stale_after", [0.2, None])
+def test_a_worker_that_waits_shows_that_it_lives(stale_after, monkeypatch) -> None:
+    monkeypatch.setattr(claims, "idle_patience", lambda study: 1.0)
+    study, last, _ = with_last_probe_running(stale_after=stale_after)
+    study._storage.set_trial_user_attr(last._trial_id, "bisect_alive", "2999-01-01T00:00:00+00:00")
+    study.optimize(make_objective(every=8), n_trials=1)
+    assert ("bisect_alive" in study.trials[-1].user_attrs) == (stale_after is not None)
