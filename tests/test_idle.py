@@ -6,7 +6,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import pytest
 from crowd import join_study
 from curves import HIGH, LOW, Trainer, make_objective, roles, with_role
 from optuna.storages import InMemoryStorage
@@ -32,7 +31,7 @@ def with_last_probe_running(**settings) -> tuple[optuna.Study, optuna.Trial, flo
 
 
 def run_to_its_end(study: optuna.Study, trial: optuna.Trial, lr: float) -> None:
-    for step in range(0, 41, 8):
+    for step in range(6, 48, 6):
         trial.report(Trainer().loss(lr, step), step)
         if trial.should_prune():
             break
@@ -71,10 +70,18 @@ def test_an_idle_worker_goes_on_where_a_probe_takes_longer_than_any_before(monke
     assert study.trials[last.number + 1].user_attrs["bisect_question"] == "spread"
 
 
-@pytest.mark.parametrize("stale_after", [0.2, None])
-def test_a_worker_that_waits_shows_that_it_lives(stale_after, monkeypatch) -> None:
-    monkeypatch.setattr(claims, "idle_patience", lambda study: 1.0)
-    study, last, _ = with_last_probe_running(stale_after=stale_after)
-    study._storage.set_trial_user_attr(last._trial_id, "bisect_alive", "2999-01-01T00:00:00+00:00")
-    study.optimize(make_objective(every=8), n_trials=1)
-    assert ("bisect_alive" in study.trials[-1].user_attrs) == (stale_after is not None)
+def test_a_worker_that_waits_shows_that_it_lives(monkeypatch) -> None:
+    """Others would take it for dead, and the final trial that it is to run for abandoned."""
+    monkeypatch.setattr(claims, "idle_patience", lambda study: 60.0)
+    study, last, lr = with_last_probe_running(stale_after=0.4)
+    idle = threading.Thread(target=lambda: study.optimize(make_objective(every=8)))
+    idle.start()
+    for step in range(6):
+        time.sleep(0.1)
+        last.report(Trainer().loss(lr, step), step)
+        last.should_prune()
+    seen = [r for r in read_history(study, study.sampler._settings).running if r.role is None]
+    assert [r.number for r in seen] == [last.number + 1]
+    run_to_its_end(study, last, lr)
+    idle.join(30)
+    assert_one_final(study)
