@@ -147,6 +147,28 @@ def test_workers_that_stand_still_for_longer_than_the_grace_period(journal) -> N
         stop_and_go(nursery, open_storage(journal), "s", 4)
 
 
+@pytest.mark.parametrize("meanwhile", ["completed", "running"])
+def test_a_final_trial_that_stood_still_until_another_took_over(journal, meanwhile) -> None:
+    """Of two at once the older one stays; it ends as well where the other one is complete."""
+    with Nursery(journal) as nursery:
+        first = nursery.start("s", stale_after=0.5, stops_in_final=True)
+        nursery.wait_until_stopped(first)
+        time.sleep(0.6)
+        second = nursery.start("s", stale_after=0.5, stops_in_final=meanwhile == "running")
+        if meanwhile == "completed":
+            assert nursery.wait(second) == 0
+        else:
+            nursery.wait_until_stopped(second)
+        os.kill(first, signal.SIGCONT)
+        time.sleep(0.3)
+        if meanwhile == "running":
+            os.kill(second, signal.SIGCONT)
+            assert nursery.wait(second) == 0
+        assert nursery.wait(first) == 0
+    summary = summarize(open_storage(journal), "s")
+    assert (summary["complete"], summary["complete_in_all"], summary["running"]) == (1, 1, 0)
+
+
 @pytest.mark.soak
 def test_many_pauses_longer_than_the_grace_period(journal) -> None:
     with Nursery(journal, grace=0.2) as nursery:
