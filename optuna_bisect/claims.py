@@ -10,7 +10,7 @@ from optuna import logging
 from optuna_bisect import _attrs
 from optuna_bisect.heartbeat import beat, note_alive
 from optuna_bisect.history import read_history
-from optuna_bisect.idle import idle_patience, is_idle
+from optuna_bisect.idle import Patience, is_idle
 from optuna_bisect.names import is_known_name
 from optuna_bisect.roles import Decision, decide, forestalled_by
 from optuna_bisect.winner import plan_final
@@ -83,13 +83,12 @@ def _wait_for_decision(
     study: Study, trial: FrozenTrial, settings: Settings
 ) -> tuple[Decision, History, float]:
     started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
-    may_wait = _attrs.in_optimize(study)
+    may_wait, patience = _attrs.in_optimize(study), Patience()
     while True:
         beat(study, trial)
         read_at = time.monotonic()
         history = read_history(study, settings, exclude=trial.number)
-        waited = read_at - started
-        if waited > _patience(history, trial.number):
+        if read_at - started > _patience(history, trial.number):
             with_role = tuple(r for r in history.running if r.role is not None)
             history = history._replace(running=with_role)
         is_fixed = _is_fixed(trial, history)
@@ -101,7 +100,10 @@ def _wait_for_decision(
             exponent=settings.final_exponent,
         )
         if decision.role == "probe" and may_wait and not is_fixed:
-            decision = _put_off(study, history, trial.number, waited)
+            # A probe that has nothing to ask is put off, but not for ever.
+            is_put_off = is_idle(history, trial.number)
+            if is_put_off and not patience.is_over(study, history, read_at):
+                decision = Decision(None, wait_for=history.running[0].number)
         if decision.role is not None:
             return decision, history, read_at
         if pause == _FIRST_PAUSE_SECONDS:
@@ -109,13 +111,6 @@ def _wait_for_decision(
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         _show_life(study, trial, settings)
-
-
-def _put_off(study: Study, history: History, number: int, waited: float) -> Decision:
-    """Wait before a probe that has nothing to ask, but not for ever: its worker may be needed."""
-    if is_idle(history, number) and waited < idle_patience(study):
-        return Decision(None, wait_for=history.running[0].number)
-    return Decision("probe")
 
 
 def _show_life(study: Study, trial: FrozenTrial, settings: Settings) -> None:

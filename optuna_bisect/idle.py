@@ -41,11 +41,26 @@ def is_idle(history: History, number: int) -> bool:
     return evidence is not None and answer(evidence, own) is not None
 
 
-def idle_patience(study: Study) -> float:
-    """Return the seconds for which an idle worker waits: the longest probe until now.
+class Patience:
+    """How long an idle worker waits: as long as others report, and for one more probe after that.
 
-    One that takes much longer may be dead without anybody knowing.
+    One that has said nothing for the time of the longest probe until now may be dead.
     """
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[int, int]] | None = None
+        self._since = 0.0
+
+    def is_over(self, study: Study, history: History, now: float) -> bool:
+        """Tell whether nobody has reported for long, of those who were running before."""
+        seen = [(r.number, len(r.curve)) for r in history.running if r.curve is not None]
+        if seen != self._seen:
+            self._seen, self._since = seen, now
+        return now - self._since >= longest_probe(study)
+
+
+def longest_probe(study: Study) -> float:
+    """Return the duration of the longest trial that has ended by itself, in seconds."""
     ended = (TrialState.PRUNED, TrialState.COMPLETE)
     trials = [t for t in _attrs.all_trials(study) if t.state in ended and t.params]
     return max((t.duration.total_seconds() for t in trials if t.duration), default=0.0)
