@@ -82,8 +82,7 @@ def _reconsider(study: Study, trial: FrozenTrial, settings: Settings) -> Decisio
 def _wait_for_decision(
     study: Study, trial: FrozenTrial, settings: Settings
 ) -> tuple[Decision, History, float]:
-    started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
-    may_wait, patience = _attrs.in_optimize(study), Patience()
+    started, pause, patience = time.monotonic(), _FIRST_PAUSE_SECONDS, Patience()
     while True:
         beat(study, trial)
         read_at = time.monotonic()
@@ -91,19 +90,9 @@ def _wait_for_decision(
         if read_at - started > _patience(history, trial.number):
             with_role = tuple(r for r in history.running if r.role is not None)
             history = history._replace(running=with_role)
-        is_fixed = _is_fixed(trial, history)
-        decision = decide(
-            history,
-            trial.number,
-            is_fixed=is_fixed,
-            may_wait=may_wait,
-            exponent=settings.final_exponent,
-        )
-        if decision.role == "probe" and may_wait and not is_fixed:
-            # A probe that has nothing to ask is put off, but not for ever.
-            is_put_off = is_idle(history, trial.number)
-            if is_put_off and not patience.is_over(study, history, read_at):
-                decision = Decision(None, wait_for=history.running[0].number)
+        decision = _decide_now(study, trial, settings, history)
+        if decision.role == "probe" and _is_put_off(study, trial, history, patience, read_at):
+            decision = Decision(None, "others are asking all that is worth asking")
         if decision.role is not None:
             return decision, history, read_at
         if pause == _FIRST_PAUSE_SECONDS:
@@ -111,6 +100,27 @@ def _wait_for_decision(
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         _show_life(study, trial, settings)
+
+
+def _decide_now(
+    study: Study, trial: FrozenTrial, settings: Settings, history: History
+) -> Decision:
+    return decide(
+        history,
+        trial.number,
+        is_fixed=_is_fixed(trial, history),
+        may_wait=_attrs.in_optimize(study),
+        exponent=settings.final_exponent,
+    )
+
+
+def _is_put_off(
+    study: Study, trial: FrozenTrial, history: History, patience: Patience, now: float
+) -> bool:
+    """Tell whether a probe that has nothing to ask waits until there is something, or a final."""
+    if not history.running or not _attrs.in_optimize(study) or _is_fixed(trial, history):
+        return False
+    return is_idle(history, trial.number) and not patience.is_over(study, history, now)
 
 
 def _show_life(study: Study, trial: FrozenTrial, settings: Settings) -> None:
@@ -128,6 +138,8 @@ def _patience(history: History, number: int) -> float:
 
 
 def _waiting(number: int, decision: Decision, settings: Settings) -> str:
+    if decision.wait_for is None:
+        return f"Trial {number} waits: {decision.reason}."
     hint = "" if settings.stale_after else "; without stale_after it is never taken for dead"
     return f"Trial {number} waits for trial {decision.wait_for} of another worker{hint}."
 

@@ -70,7 +70,7 @@ def test_a_worker_of_a_database_may_die_at_any_call(after, monkeypatch) -> None:
             # The dead trial's question is asked again, and the clone that the callback made runs.
             n_probes = n_probes or len(with_role(study, "probe"))
             assert len(with_role(study, "probe")) <= n_probes + 2, n_calls
-            has_died, n_calls = dying.is_dead or n_calls == 4 + after, n_calls + 5
+            has_died, n_calls = dying.is_dead or n_calls == 4 + after, n_calls + 9
         assert n_calls > 200
 
 
