@@ -124,13 +124,18 @@ def clear_copied(study: Study, trial: FrozenTrial) -> None:
 
     The number comes last, so that the rest stays another trial's until all of it is empty.
     """
-    if trial.user_attrs.get(PREFIX + "number") in (None, trial.number):
+    if not is_copied(trial):
         return
     for name in Attrs._fields:
         key = PREFIX + name
         if name not in _SHARED and name != "number" and trial.user_attrs.get(key) is not None:
             study._storage.set_trial_user_attr(trial._trial_id, key, None)
             trial.set_user_attr(key, None)
+
+
+def is_copied(trial: FrozenTrial) -> bool:
+    """Tell whether a trial carries the attributes of a dead one that it is the clone of."""
+    return trial.user_attrs.get(_NUMBER_KEY) not in (None, trial.number)
 
 
 def is_copied_final(trial: FrozenTrial, rate: float) -> bool:

@@ -99,6 +99,7 @@ def propose_beside(
         [r.rate for r in probes if r.rate is not None],
         ahead=ahead,
         endless=not history.has_final,
+        number=number,
     )
     return proposal, evidence.bracket
 

@@ -13,7 +13,8 @@ from optuna.pruners import (
 )
 
 from optuna_bisect import _attrs
-from optuna_bisect.pruners import VerdictPruner, note_alive, prune_final
+from optuna_bisect.heartbeat import note_alive
+from optuna_bisect.pruners import VerdictPruner, prune_final
 from optuna_bisect.settings import Settings
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from optuna_bisect import _attrs
 from optuna_bisect._log import logger
+from optuna_bisect.heartbeat import beat, note_alive
 from optuna_bisect.history import read_history
+from optuna_bisect.idle import Patience, is_idle
 from optuna_bisect.names import is_known_name
 from optuna_bisect.roles import Decision, decide, forestalled_by
 from optuna_bisect.winner import plan_final
@@ -78,26 +80,53 @@ def _reconsider(study: Study, trial: FrozenTrial, settings: Settings) -> Decisio
 def _wait_for_decision(
     study: Study, trial: FrozenTrial, settings: Settings
 ) -> tuple[Decision, History, float]:
-    started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
+    started, pause, patience = time.monotonic(), _FIRST_PAUSE_SECONDS, Patience()
     while True:
+        beat(study, trial)
         read_at = time.monotonic()
         history = read_history(study, settings, exclude=trial.number)
         if read_at - started > _patience(history, trial.number):
             with_role = tuple(r for r in history.running if r.role is not None)
             history = history._replace(running=with_role)
-        decision = decide(
-            history,
-            trial.number,
-            is_fixed=_is_fixed(trial, history),
-            may_wait=_attrs.in_optimize(study),
-            exponent=settings.final_exponent,
-        )
+        decision = _decide_now(study, trial, settings, history)
+        if decision.role == "probe" and _is_put_off(study, trial, history, patience, read_at):
+            decision = Decision(None, "others are asking all that is worth asking")
         if decision.role is not None:
             return decision, history, read_at
         if pause == _FIRST_PAUSE_SECONDS:
             logger.info(_waiting(trial.number, decision, settings))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        _show_life(study, trial, settings)
+
+
+def _decide_now(
+    study: Study, trial: FrozenTrial, settings: Settings, history: History
+) -> Decision:
+    return decide(
+        history,
+        trial.number,
+        is_fixed=_is_fixed(trial, history),
+        may_wait=_attrs.in_optimize(study),
+        exponent=settings.final_exponent,
+    )
+
+
+def _is_put_off(
+    study: Study, trial: FrozenTrial, history: History, patience: Patience, now: float
+) -> bool:
+    """Tell whether a probe that has nothing to ask waits until there is something, or a final."""
+    if not history.running or not _attrs.in_optimize(study) or _is_fixed(trial, history):
+        return False
+    return is_idle(history, trial.number) and not patience.is_over(study, history, now)
+
+
+def _show_life(study: Study, trial: FrozenTrial, settings: Settings) -> None:
+    """Renew what ``stale_after`` looks at; a clone that is not emptied yet carries another's."""
+    if settings.stale_after is None or _attrs.is_copied(trial):
+        return
+    _attrs.write(study, trial, number=trial.number)
+    note_alive(study, trial, settings.stale_after)
 
 
 def _patience(history: History, number: int) -> float:
@@ -107,6 +136,8 @@ def _patience(history: History, number: int) -> float:
 
 
 def _waiting(number: int, decision: Decision, settings: Settings) -> str:
+    if decision.wait_for is None:
+        return f"Trial {number} waits: {decision.reason}."
     hint = "" if settings.stale_after else "; without stale_after it is never taken for dead"
     return f"Trial {number} waits for trial {decision.wait_for} of another worker{hint}."
 

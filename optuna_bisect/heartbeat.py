@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
-from optuna.storages._heartbeat import is_heartbeat_enabled
+from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import TrialState
 
 from optuna_bisect import _attrs
@@ -34,6 +34,8 @@ _WRITES = (
     "set_trial_system_attr",
 )
 _GUARD = "_heartbeat_guard"
+# The sign of life is renewed when it is older than this share of stale_after.
+_ALIVE_SHARE = 0.25
 
 
 class TrialLost(TrialPruned):
@@ -110,6 +112,29 @@ class _Write:
                 raise
             reason = "lost: the heartbeat failed this trial while its worker stood still"
             raise TrialLost(reason) from error
+
+
+def beat(study: Study, trial: FrozenTrial) -> None:
+    """Send a sign of life before the trial has a role.
+
+    Optuna's own begins after ``ask``, and a running trial without any never counts as dead: a
+    worker killed between its claim of the final trial and its first heartbeat would keep that
+    claim for ever. Under ask-and-tell nobody would go on with it.
+    """
+    storage = _attrs.storage_of(study)
+    if not isinstance(storage, BaseHeartbeat) or not _attrs.in_optimize(study):
+        return
+    if storage.get_heartbeat_interval() is not None:
+        storage.record_heartbeat(trial._trial_id)
+
+
+def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
+    """Renew the sign of life that ``stale_after`` looks at, at most four times in that time."""
+    if stale_after is None:
+        return
+    now, last = _attrs.utc_now(), _attrs.last_sign_of_life(trial)
+    if last is None or (now - last).total_seconds() > stale_after * _ALIVE_SHARE:
+        _attrs.write(study, trial, alive=now.isoformat())
 
 
 def guard(study: Study, trial: FrozenTrial) -> None:

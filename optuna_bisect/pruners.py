@@ -9,6 +9,7 @@ from optuna.pruners import BasePruner
 from optuna_bisect import _attrs
 from optuna_bisect._checks import check_direction, check_not_negative
 from optuna_bisect.evidence import Probe, initial_loss
+from optuna_bisect.heartbeat import note_alive
 from optuna_bisect.history import recent_history
 from optuna_bisect.names import find_rate_name
 from optuna_bisect.parallel import answer, led_by_running, running_probes
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from optuna_bisect.history import History
     from optuna_bisect.verdicts import Verdict, VerdictName
 
-# The sign of life is renewed when it is older than this share of stale_after.
-_ALIVE_SHARE = 0.25
 # A running probe that others are cut against has run at least this share of a probe.
 LEADER_SHARE = 0.25
 
@@ -215,12 +214,3 @@ def prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
         return False
     _attrs.write(study, trial, role="surplus", reason=reason)
     return True
-
-
-def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
-    """Renew a running trial's sign of life, at most four times per ``stale_after`` seconds."""
-    if stale_after is None:
-        return
-    now, last = _attrs.utc_now(), _attrs.last_sign_of_life(trial)
-    if last is None or (now - last).total_seconds() > stale_after * _ALIVE_SHARE:
-        _attrs.write(study, trial, alive=now.isoformat())

@@ -79,7 +79,12 @@ def _refine(evidence: Evidence, pending: Sequence[float]) -> Proposal | None:
 
 
 def choose(
-    evidence: Evidence, pending: Sequence[float], *, ahead: int = 0, endless: bool = False
+    evidence: Evidence,
+    pending: Sequence[float],
+    *,
+    ahead: int = 0,
+    endless: bool = False,
+    number: int | None = None,
 ) -> Proposal:
     """Choose a rate for one of several workers, in any case.
 
@@ -88,6 +93,7 @@ def choose(
         pending: Rates of probes that still run.
         ahead: Number of running probes that will choose before this one.
         endless: Go on with a finer grid where the search would be over.
+        number: The trial's number, which no other trial has; by default that of all probes.
 
     Returns:
         The proposal: where every question of interest is being asked, the unseen point nearest
@@ -96,14 +102,16 @@ def choose(
     taken = list(pending)
     for _ in range(ahead):
         taken.append(choose(evidence, taken, endless=endless).rate)
-    return propose(evidence, taken, endless=endless) or _spread(evidence, taken)
+    if number is None:
+        number = len(evidence.probes) + len(taken)
+    return propose(evidence, taken, endless=endless) or _spread(evidence, taken, number)
 
 
-def _spread(evidence: Evidence, pending: Sequence[float]) -> Proposal:
+def _spread(evidence: Evidence, pending: Sequence[float], number: int) -> Proposal:
     """Return the unseen point nearest to the incumbent; where all are seen, fill the range.
 
     Multiples of the golden ratio, modulo 1, fill a range evenly and never repeat (Kronecker
-    sequence; Niederreiter 1992, chapter 3).
+    sequence; Niederreiter 1992, chapter 3), if no two workers take the same multiple.
     """
     grid = evidence.grid
     known = evidence.seen.keys() | {grid.nearest(rate) for rate in pending}
@@ -113,7 +121,7 @@ def _spread(evidence: Evidence, pending: Sequence[float]) -> Proposal:
         if i not in known:
             return Proposal(grid.rate_at(i), "spread")
     low, high = grid.position(grid.low), grid.position(grid.high)
-    share = (len(evidence.probes) + len(pending)) * GOLDEN % 1
+    share = number * GOLDEN % 1
     return Proposal(grid.rate_at(low + share * (high - low)), "spread")
 
 

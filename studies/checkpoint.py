@@ -12,11 +12,13 @@ from pathlib import Path
 
 import optuna
 import torch
+from optuna.trial import TrialState
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
 from optuna_bisect.adjuster import BisectionLR
 
 FULL_STEPS, PROBE_STEPS, SAVE_EVERY = 2_000, 100, 100
+STALE_AFTER = 5.0
 
 
 def train(trial: optuna.Trial, folder: Path) -> float:
@@ -65,7 +67,9 @@ def load(folder: Path) -> optuna.Study:
         study_name="checkpoint",
         storage=f"sqlite:///{folder}/checkpoint.db",
         load_if_exists=True,
-        sampler=BisectionSampler(probe_steps=PROBE_STEPS, final_steps=FULL_STEPS, stale_after=5.0),
+        sampler=BisectionSampler(
+            probe_steps=PROBE_STEPS, final_steps=FULL_STEPS, stale_after=STALE_AFTER
+        ),
         pruner=VerdictPruner(),
     )
 
@@ -77,6 +81,11 @@ def main() -> None:
     folder = parser.parse_args().folder
     study = load(folder)
     study.optimize(lambda trial: train(trial, folder))
+    if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        print(
+            f"the worker that was killed counts as alive for {STALE_AFTER} s: run this again then"
+        )
+        return
     print(study.best_trial.params, study.best_value)
 
 

@@ -10,6 +10,7 @@ k-section could need for n points of the grid is ceil(log2 n / log2(k + 1)).
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,9 @@ import optuna
 from optuna.trial import TrialState
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
+from optuna_bisect.history import read_history
+from optuna_bisect.idle import is_idle
+from optuna_bisect.roles import decide
 
 PROBE_STEPS, FINAL_STEPS, STEPS_PER_REPORT = 48, 192, 4
 DECADES_PER_POINT = math.log10(3)
@@ -59,7 +63,7 @@ def search(n_workers: int, best: float, low: float, high: float, *, in_step: boo
         if not live or not in_step:
             n_rounds += not live
             for i in range(n_workers):
-                if i in live:
+                if i in live or (live and not in_step and would_wait(study)):
                     continue
                 trial = study.ask()
                 lr = trial.suggest_float("lr", low, high, log=True)
@@ -79,10 +83,54 @@ def search(n_workers: int, best: float, low: float, high: float, *, in_step: boo
     raise RuntimeError("the search did not end")
 
 
+def would_wait(study: optuna.Study) -> bool:
+    """Tell whether a worker would wait under ``optimize``."""
+    history, number = read_history(study), len(study.get_trials(deepcopy=False))
+    next_role = decide(history, number, is_fixed=False, may_wait=False, exponent=0.0).role
+    return next_role == "probe" and is_idle(history, number)
+
+
 def ideal_rounds(n_workers: int, low: float, high: float) -> int:
     """Return the least number of rounds of k-section on the points of the grid."""
-    n_points = 1 + 2 * round(math.log10(high / low) / 2 / DECADES_PER_POINT)
-    return math.ceil(math.log2(n_points) / math.log2(n_workers + 1))
+    return math.ceil(math.log2(count_points(low, high)) / math.log2(n_workers + 1))
+
+
+def count_points(low: float, high: float) -> int:
+    """Return the number of points of the grid."""
+    return 1 + 2 * round(math.log10(high / low) / 2 / DECADES_PER_POINT)
+
+
+def least_probes(n_points: int) -> float:
+    """Return the mean number of probes of the best search that compares runs, one at a time.
+
+    Such a verdict says only which of two rates is nearer to the best one, so that the first probe
+    says nothing. Places are uniform between the second and the last but one point; the search
+    begins in the middle and ends when both neighbours of the best point are seen.
+    """
+    half = (n_points - 1) // 2
+    return 1 + _least_after(half, half, -half + 0.75, half - 0.75)
+
+
+@functools.cache
+def _least_after(n_below: int, n_above: int, low: float, high: float) -> float:
+    """Return the probes still needed: unseen points beside the best one, and where it may lie."""
+    if n_below == n_above == 0:
+        return 0.0
+    if n_below > n_above:
+        return _least_after(n_above, n_below, -high, -low)
+    means = []
+    for side, n in ((1, n_above), (-1, n_below)):
+        for far in range(1, n + 1):
+            # As seen from the best point towards the new one.
+            a, b = (low, high) if side == 1 else (-high, -low)
+            behind, middle = (n_below if side == 1 else n_above), min(max(far / 2, a), b)
+            share, mean = (b - middle) / (b - a), 1.0
+            if share > 0:
+                mean += share * _least_after(far - 1, n - far, middle - far, b - far)
+            if share < 1:
+                mean += (1 - share) * _least_after(behind, far - 1, a, middle)
+            means.append(mean)
+    return min(means)
 
 
 def mean_search(n_workers: int, low: float, high: float, n: int, *, in_step: bool) -> Search:
@@ -102,6 +150,8 @@ def main() -> None:
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     low, high = options.range
+    least = least_probes(count_points(low, high))
+    print(f"by comparisons alone one worker needs {least:.2f} probes at least, on average")
     times = {}
     for k in options.workers:
         rounds = mean_search(k, low, high, options.places, in_step=True).n_rounds

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import TrialState
+from rounds import would_wait
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
 
@@ -63,6 +64,7 @@ def search(study: Study, bench: Bench) -> float:
 def _work(study: Study, bench: Bench) -> Iterator[float | None]:
     """Run trials as one worker; yield None after each report, and the final trial's rate."""
     while len(study.get_trials(deepcopy=False)) < MAX_TRIALS:
+        yield from _wait(study)
         trial = study.ask()
         plan = trial_plan(trial)
         if plan.role == "surplus":
@@ -74,6 +76,16 @@ def _work(study: Study, bench: Bench) -> Iterator[float | None]:
         for _ in _report(trial, bench, lr):
             yield None
         study.tell(trial, state=TrialState.PRUNED)
+
+
+def _wait(study: Study) -> Iterator[None]:
+    """Wait as an idle worker does under ``optimize``: for the length of a probe at most."""
+    trials = study.get_trials(deepcopy=False)
+    ended = [t for t in trials if t.state.is_finished()]
+    for _ in range(max((len(t.intermediate_values) for t in ended), default=0)):
+        if not would_wait(study):
+            return
+        yield
 
 
 def _report(trial: Trial, bench: Bench, lr: float) -> Iterator[None]:

@@ -6,6 +6,7 @@ process id of a new worker, ``wait PID`` its exit code.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
@@ -13,12 +14,15 @@ import signal
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 import optuna
 from crowd import join_study
 from curves import FINAL_STEPS, HIGH, LOW, Trainer
 from worker import open_storage, start_python
+
+from optuna_bisect import trial_plan
 
 SECONDS_PER_REPORT = 0.01
 REPORT_EVERY = 4
@@ -59,6 +63,13 @@ class Nursery:
         os.kill(pid, signal.SIGKILL)
         assert self.wait(pid) in (0, -signal.SIGKILL)
 
+    def wait_until_stopped(self, pid: int) -> None:
+        """Wait until a worker stands still, one with ``stops_in_final`` among its settings."""
+        end = time.monotonic() + 60
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            assert time.monotonic() < end, "the worker did not stop"
+            time.sleep(0.02)
+
     def _ask(self, line: str) -> int:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
@@ -67,10 +78,12 @@ class Nursery:
         return int(answer)
 
 
-def objective(trial: optuna.Trial) -> float:
+def objective(trial: optuna.Trial, *, stops_in_final: bool = False) -> float:
     """Train at the speed of a network, so that a worker can be killed in between."""
     trainer, lr = Trainer(), trial.suggest_float("lr", LOW, HIGH, log=True)
     for step in range(0, FINAL_STEPS, REPORT_EVERY):
+        if stops_in_final and step == FINAL_STEPS // 2 and trial_plan(trial).is_final:
+            os.kill(os.getpid(), signal.SIGSTOP)
         time.sleep(SECONDS_PER_REPORT)
         trial.report(trainer.loss(lr, step), step)
         if trial.should_prune():
@@ -86,8 +99,9 @@ def _open(url: str, options: dict[str, Any]) -> optuna.storages.BaseStorage:
 
 
 def _work(url: str, options: dict[str, Any], study: str, settings: dict[str, Any]) -> None:
+    run = functools.partial(objective, stops_in_final=settings.pop("stops_in_final", False))
     try:
-        join_study(_open(url, options), study, **settings).optimize(objective)
+        join_study(_open(url, options), study, **settings).optimize(run)
     except BaseException:  # noqa: BLE001 (nothing may reach the parent's code)
         traceback.print_exc()
         os._exit(1)

