@@ -46,7 +46,7 @@ class Settings:
 
     feedback: bool = True
     factor: float = 1 / 3
-    growth_factor: float = 2.0
+    growth_factor: float = 1.5
     window: int = 8
     significance: float = 0.002
     threshold: float = 0.5

@@ -10,12 +10,12 @@ from epochs_tasks import OPTIMIZERS
 from sweep_tasks import loss_of
 from torch import nn
 
+from optuna_bisect.sampler import DEFAULT_PROBE_SHARE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epochs_tasks import Task
-
-PROBE_SHARE, EVERY = 0.05, 4
 
 
 class Minimum(NamedTuple):
@@ -38,7 +38,7 @@ class Bench:
         self.task, self.seed, self.data = task, seed, task.load()
         self.epoch_steps = len(self.data.targets) // task.batch_size
         self.n_steps = (n_epochs or task.n_epochs) * self.epoch_steps
-        self.probe_steps = max(1, round(PROBE_SHARE * self.n_steps / EVERY)) * EVERY
+        self.probe_steps = max(1, round(DEFAULT_PROBE_SHARE * self.n_steps))
         self.model: nn.Module = nn.Identity()
         self._minima: dict[float, list[Minimum]] = {}
 
@@ -58,8 +58,8 @@ class Bench:
             yield loss.item()
 
     def probe(self, lr: float, seed: int) -> Iterator[tuple[int, float]]:
-        """Yield step and mean loss since the last report, starting with the untrained loss."""
-        yield from means(self.losses(self.start(lr, seed), seed, self.probe_steps))
+        """Yield step and loss of every batch, starting with the untrained loss."""
+        yield from enumerate(self.losses(self.start(lr, seed), seed, self.probe_steps))
 
     def full_run(self, lr: float) -> list[Minimum]:
         """Train at a constant rate for the full length; the same rate is trained once only."""
@@ -106,13 +106,3 @@ class Bench:
         while True:
             order = torch.randperm(len(self.data.targets), generator=generator)
             yield from order[: self.epoch_steps * size].view(-1, size)
-
-
-def means(losses: Iterator[float]) -> Iterator[tuple[int, float]]:
-    """Yield step and mean loss since the last report, at step 0 and then every 4 steps."""
-    window: list[float] = []
-    for step, loss in enumerate(losses):
-        window.append(loss)
-        if step == 0 or (step + 1) % EVERY == 0:
-            yield step, sum(window) / len(window)
-            window.clear()

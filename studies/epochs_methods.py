@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import optuna
-from epochs_bench import EVERY
 from epochs_rules import (
     arithmetic_midpoint,
     diff_lr,
@@ -88,7 +87,7 @@ def tpe(cell: Cell) -> Pick:
 
     study = optuna.create_study(
         sampler=optuna.samplers.TPESampler(seed=cell.bench.seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=EVERY),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
     )
     study.optimize(objective, n_trials=20)
     return cell.pick(study.best_params["lr"], paid)

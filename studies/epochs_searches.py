@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import optuna
 import torch
-from epochs_bench import means
 from sweep_tasks import loss_of
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
@@ -147,7 +146,7 @@ def _bisect(bench: Bench) -> Found:
         if plan.is_final:
             finals.append(Found(plan.start_lr or lr, lr, before, []))
             losses = bench.watch(losses, finals[-1].minima)
-        for step, loss in means(losses):
+        for step, loss in enumerate(losses):
             paid = before + step + 1
             trial.report(loss, step)
             if trial.should_prune():
