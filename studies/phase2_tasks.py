@@ -52,6 +52,24 @@ class ConvNet(nn.Sequential):
         )
 
 
+class ExampleNet(nn.Sequential):
+    """The network of PyTorch's MNIST example, on 28 x 28 pixels; for timing only."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(1, 32, 3),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(64 * 144, 128),
+            nn.ReLU(),
+            nn.Linear(128, 10),
+        )
+
+
 class Block(nn.Module):
     """A residual block with batch norm."""
 
@@ -189,6 +207,13 @@ TASKS = {
     "digits-sgd": Task(digits, lambda: mlp(64, 10, 48, 2), cross_entropy, "sgd", 700),
     "gru-rmsprop": Task(text, CharGru, cross_entropy, "rmsprop", 300, 16),
 }
+TIMED = {
+    "a small CNN (14 x 14 pixels, batches of 32, 36,000 weights)": TASKS["cnn-momentum"],
+    "the CNN of PyTorch's MNIST example (28 x 28, batches of 64, 1.2 million)": Task(
+        mnist, ExampleNet, cross_entropy, "momentum", 300, 64
+    ),
+}
+"""Where the overhead of a scheduler is measured."""
 HELD_OUT = ("digits-sgd", "gru-rmsprop")
 """Tasks on which nothing was chosen."""
 
