@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from epochs_score import Place, Rows, Score
 
-FINDER, GRID = "torch-lr-finder", "grid of 6"
+FINDER, GRID, OURS = "torch-lr-finder", "grid of 6", "optuna_bisect"
 COLUMNS = (
     "method",
     "epochs to target",
@@ -35,8 +35,33 @@ def format_tables(rows: Rows, shares: Sequence[float] = SHARES) -> str:
         scores = score(rows, target)
         n_cells = len({(s.task, s.seed) for s in scores})
         parts += [f"Target: {kind}, {n_cells} cells:", _format(scores)]
-    by_model = _format_models(score(rows, targets(rows, shares[0])))
-    return "\n\n".join([*parts, "By network:", by_model])
+    first = score(rows, targets(rows, shares[0]))
+    parts += ["By network:", _format_models(first)]
+    parts += ["Tasks in which a method of ours needs fewer epochs (mean of the seeds):"]
+    return "\n\n".join([*parts, _format_wins(first)])
+
+
+def _format_wins(scores: Sequence[Score]) -> str:
+    """Count the tasks in which each method of ours beats each other one, on the mean of seeds."""
+    methods = by_method(scores)
+    ours = [name for name in methods if name.startswith(OURS)]
+    lines = [f"| against | {' | '.join(ours)} |", "| --- " * (len(ours) + 1) + "|"]
+    for name, other in methods.items():
+        if not name.startswith(OURS):
+            won = [_wins(methods[mine], other) for mine in ours]
+            lines.append(f"| {name} | {' | '.join(won)} |")
+    return "\n".join(lines)
+
+
+def _wins(mine: Mapping[Place, Score], other: Mapping[Place, Score]) -> str:
+    both = sorted(mine.keys() & other.keys())
+    tasks = sorted({task for task, _ in both})
+    fewer = [
+        fmean(mine[c].total for c in both if c[0] == task)
+        < fmean(other[c].total for c in both if c[0] == task)
+        for task in tasks
+    ]
+    return f"{sum(fewer)} of {len(fewer)}"
 
 
 def _format(scores: Sequence[Score]) -> str:
