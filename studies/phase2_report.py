@@ -188,8 +188,8 @@ def draw(rows: Sequence[Row]) -> go.Figure:
         template=None,
         title={"text": "Lowest validation loss over the start rate", "x": 0.02},
         font={"family": "Helvetica, Arial, sans-serif", "size": 12},
-        legend={"orientation": "h", "y": -0.12, "x": 0},
-        margin={"l": 50, "r": 20, "t": 80, "b": 90},
+        legend={"orientation": "h", "y": -0.17, "x": 0},
+        margin={"l": 50, "r": 20, "t": 80, "b": 110},
     )
     figure.update_annotations(font_size=12)
     return figure
