@@ -90,7 +90,7 @@ def least_share(curve: Curve, horizon: float) -> float:
         horizon: Length of a probe in steps, infinite where the run is none.
 
     Returns:
-        ``PROGRESS_RATIO`` at the beginning of the probe, 1 at its end, and in between in between.
+        ``PROGRESS_RATIO`` at the beginning of the probe, 1 at its end, in proportion between.
     """
     return PROGRESS_RATIO + (1 - PROGRESS_RATIO) * min(1.0, curve.horizon / horizon)
 

@@ -55,12 +55,6 @@ class Probe:
         """Whether there is a number to compare it by."""
         return self.value is not None or len(self.curve) > 0
 
-    def score(self, horizon: int) -> float:
-        """Return the number by which full probes are compared: the value, or the last report."""
-        if self.value is not None:
-            return self.value
-        return self.compared(horizon).losses[-1]
-
     def compared(self, horizon: int) -> Curve:
         """Return the part of the curve that is compared: up to a horizon, one report at least."""
         return self.curve.until(max(horizon - 1, self.curve.steps[0]))

@@ -233,8 +233,12 @@ def _choose_incumbent(
     lowest = min((p.rate for p in candidates), default=math.inf)
     edge = min((p.rate for p in probes if not p.is_finite and p.rate > lowest), default=math.inf)
     moved = [p for p in candidates if p.rate < edge and not p.shows(is_flat, initial)]
-    if not moved or moved[0].value is not None:
-        best = min(moved, key=lambda p: (p.score(horizon), p.number), default=None)
+    if not moved:
+        return None, None
+    # All have a value, or none has: the candidates are of one kind.
+    by_value = [(p.value, p.number, p) for p in moved if p.value is not None]
+    if by_value:
+        *_, best = min(by_value, key=lambda row: row[:2])
         return best, best
     ends = {p.number: p.compared(horizon) for p in moved}
     leader = moved[0]

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
-from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import TrialState
 
 from optuna_bisect import _attrs
@@ -114,6 +114,11 @@ class _Write:
             raise TrialLost(reason) from error
 
 
+def _has_heartbeat(storage: object) -> TypeGuard[BaseHeartbeat]:
+    """Tell whether a storage fails the trials of workers that have fallen silent."""
+    return isinstance(storage, BaseHeartbeat) and storage.get_heartbeat_interval() is not None
+
+
 def beat(study: Study, trial: FrozenTrial) -> None:
     """Send a sign of life before the trial has a role.
 
@@ -122,9 +127,7 @@ def beat(study: Study, trial: FrozenTrial) -> None:
     claim for ever. Under ask-and-tell nobody would go on with it.
     """
     storage = _attrs.storage_of(study)
-    if not isinstance(storage, BaseHeartbeat) or not _attrs.in_optimize(study):
-        return
-    if storage.get_heartbeat_interval() is not None:
+    if _has_heartbeat(storage) and _attrs.in_optimize(study):
         storage.record_heartbeat(trial._trial_id)
 
 
@@ -140,10 +143,7 @@ def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> N
 def guard(study: Study, trial: FrozenTrial) -> None:
     """Watch a trial, where the storage has a heartbeat that may fail it by mistake."""
     storage = _attrs.storage_of(study)
-    # Most storages have none; the first question is the quicker one.
-    if not hasattr(storage, "get_heartbeat_interval"):
-        return
-    if not isinstance(storage, BaseStorage) or not is_heartbeat_enabled(storage):
+    if not _has_heartbeat(storage) or not isinstance(storage, BaseStorage):
         return
     found = getattr(storage, _GUARD, None) or HeartbeatGuard(storage)
     found.add(trial._trial_id)
