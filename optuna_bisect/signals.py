@@ -118,6 +118,31 @@ def zigzag(levels: Sequence[float]) -> float:
     return (n_turns - 2 * (n - 2) / 3) / math.sqrt((16 * n - 29) / 90)
 
 
+def serial(levels: Sequence[float]) -> float:
+    """Measure how alike neighbours are, as a standard normal score.
+
+    A descent, a hump, a fall and a return all leave neighbours closer in rank than two levels
+    picked at random; levels around one value do not.
+
+    Args:
+        levels: Smoothed losses in the order of time.
+
+    Returns:
+        The score: around zero for independent levels, above for any slow movement. 0.0 for fewer
+        than four levels.
+
+    Source:
+        Bartels (1982), the rank version of von Neumann's ratio.
+    """
+    n = len(levels)
+    if n < MIN_WINDOW:
+        return 0.0
+    ranks = np.argsort(np.argsort(np.asarray(levels, dtype=float), kind="stable"))
+    ratio = float((np.diff(ranks) ** 2).sum()) / (n * (n * n - 1) / 12)
+    variance = 4 * (n - 2) * (5 * n * n - 2 * n - 9) / (5 * n * (n + 1) * (n - 1) ** 2)
+    return (2 - ratio) / math.sqrt(variance)
+
+
 @functools.cache
 def critical(significance: float) -> float:
     """Turn a one-sided significance level into a threshold for `trend`.

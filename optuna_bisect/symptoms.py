@@ -11,6 +11,7 @@ from optuna_bisect.signals import (
     elasticity,
     median,
     noise,
+    serial,
     trend,
     zigzag,
 )
@@ -31,6 +32,8 @@ _MIN_STALL = 8
 """The shortest stall, in intervals."""
 _SURE = 0.0005
 """Significance of a fall that proves progress for good."""
+_CLEAR = 4.0
+"""Deviations of a level by which a fall stands out that was not proven while it lasted."""
 _LOST = 0.8
 """Share of the progress whose loss is a collapse."""
 
@@ -50,6 +53,8 @@ def find_collapse(state: State) -> Event | None:
         if is_lost and len(recent) == MIN_WINDOW:
             return Event("collapse", "The loss is back at its initial level.")
         return None
+    if _has_returned(state):
+        return Event("collapse", "The loss fell and is back at its initial level.")
     if state.n_collapses >= _MAX_EXPLOSIONS:
         return None
     recent = state.levels[-_RECOVERY:]
@@ -157,9 +162,17 @@ def is_healthy(state: State) -> bool:
     return max(recent) < _initial(state) - 0.5 * _progress(state)
 
 
+def _has_returned(state: State) -> bool:
+    """Tell whether a fall too wild to be proven is lost, by the noise of the levels now."""
+    recent = state.levels[-_RECOVERY:]
+    if len(recent) < _RECOVERY or _progress(state) <= _CLEAR * noise(recent):
+        return False
+    return min(recent) > _initial(state) - (1 - _LOST) * _progress(state)
+
+
 def _has_moved(state: State) -> bool:
-    """Tell whether the loss fell as a whole, or may have exploded: staying level may be death."""
-    if trend(state.levels) < -critical(LENIENT):
+    """Tell whether the loss has wandered, or may have exploded: staying level may be death."""
+    if serial(state.levels) > critical(LENIENT):
         return True
     return state.peak - _initial(state) > 6 * noise(state.levels) * math.sqrt(state.n_calls)
 
