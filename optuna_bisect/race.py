@@ -146,6 +146,8 @@ def _progress(race: Race, levels: tuple[float, ...]) -> float:
 def _bar(race: Race, ratio: float) -> float:
     """Return the progress of the best leg at the same length, times a ratio, beyond the noise."""
     progress = _progress(race, race.best[: len(race.levels)])
+    if race.direction == "down" and ratio == _WIN:
+        return progress - noise(race.best) / math.sqrt(_TAIL)
     return progress + max((ratio - 1) * abs(progress), noise(race.best) / math.sqrt(_TAIL))
 
 
@@ -159,7 +161,8 @@ def _is_lost(race: Race) -> bool:
     """Tell whether the leg can be cut: above the initial loss, or not ahead at half its length."""
     n = len(race.levels)
     if race.best:
-        return n >= race.n_levels // 2 and _progress(race, race.levels) <= _progress(
+        share = 0.8 if race.direction == "down" else 1.0
+        return n >= race.n_levels // 2 and _progress(race, race.levels) <= share * _progress(
             race, race.best[:n]
         )
     # Without another leg only a clear explosion counts: healthy runs begin with a spike as well.

@@ -167,12 +167,16 @@ def _has_returned(state: State) -> bool:
     recent = state.levels[-_RECOVERY:]
     if len(recent) < _RECOVERY or _progress(state) <= _CLEAR * noise(recent):
         return False
+    # Six levels may look quieter than they are; so the fall must show in the order as well.
+    if serial(state.levels) < critical(LENIENT):
+        return False
     return min(recent) > _initial(state) - (1 - _LOST) * _progress(state)
 
 
 def _has_moved(state: State) -> bool:
     """Tell whether the loss has wandered, or may have exploded: staying level may be death."""
-    if serial(state.levels) > critical(LENIENT):
+    is_fall = _progress(state) > _CLEAR * noise(state.levels[-_RECOVERY:])
+    if is_fall or serial(state.levels) > critical(LENIENT):
         return True
     return state.peak - _initial(state) > 6 * noise(state.levels) * math.sqrt(state.n_calls)
 
