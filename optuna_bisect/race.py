@@ -36,6 +36,9 @@ _WIN = 1.1
 _WIN_UNBENT = 2.0
 """The same for a higher rate than one whose leg accelerates: a rate that is too low gives three
 times less, and short legs flatter high rates."""
+_BEHIND = 0.8
+"""Share of the best progress at half a leg, below which a lower rate is cut: it bends later, and a
+whole run wants lower rates than a leg."""
 _CLEAR = 1.25
 """The ratio from which the next rate in that direction is worth a leg, however flat the curve."""
 
@@ -144,11 +147,13 @@ def _progress(race: Race, levels: tuple[float, ...]) -> float:
 
 
 def _bar(race: Race, ratio: float) -> float:
-    """Return the progress of the best leg at the same length, times a ratio, beyond the noise."""
+    """Return what a leg must exceed: the best one's progress, for a higher rate with a margin."""
     progress = _progress(race, race.best[: len(race.levels)])
+    error = noise(race.best) / math.sqrt(_TAIL)
     if race.direction == "down" and ratio == _WIN:
-        return progress - noise(race.best) / math.sqrt(_TAIL)
-    return progress + max((ratio - 1) * abs(progress), noise(race.best) / math.sqrt(_TAIL))
+        # The lower one of two rates that a leg cannot tell apart is the better one for the run.
+        return progress - error
+    return progress + max((ratio - 1) * abs(progress), error)
 
 
 def _is_beaten(race: Race) -> bool:
@@ -158,13 +163,12 @@ def _is_beaten(race: Race) -> bool:
 
 
 def _is_lost(race: Race) -> bool:
-    """Tell whether the leg can be cut: above the initial loss, or not ahead at half its length."""
+    """Tell whether the leg can be cut: above the initial loss, or behind at half its length."""
     n = len(race.levels)
     if race.best:
-        share = 0.8 if race.direction == "down" else 1.0
-        return n >= race.n_levels // 2 and _progress(race, race.levels) <= share * _progress(
-            race, race.best[:n]
-        )
+        share = _BEHIND if race.direction == "down" else 1.0
+        bar = share * _progress(race, race.best[:n])
+        return n >= race.n_levels // 2 and _progress(race, race.levels) <= bar
     # Without another leg only a clear explosion counts: healthy runs begin with a spike as well.
     swing = abs(race.levels[0] - race.initial)
     return n > race.n_levels // 2 and min(race.levels[-4:]) > max(race.initial, race.levels[0]) + (

@@ -85,6 +85,26 @@ def test_a_rate_that_lost_clearly_caps_later_growth():
     assert race.ceiling < 3.0
 
 
+def wild(rate, i):
+    """Descend alike at both rates, at the higher one with swings."""
+    swing = 0.1 * (-1) ** i if rate > 0.5 and i else 0.0
+    return 2.3 - 0.8 * (i / N) ** 0.3 * (1.0 if rate > 0.5 else 0.97) + swing
+
+
+def test_of_two_rates_that_a_leg_cannot_tell_apart_the_lower_one_wins():
+    race, log = run(wild)
+    assert log[1][:2] == (pytest.approx(1 / SPACING), True)
+    assert race.rate == pytest.approx(1 / SPACING)
+
+
+def test_a_lower_rate_that_bends_later_is_not_cut_at_half_its_leg():
+    def later(rate, i):
+        return bent(1.0)(1.0, i) if rate > 0.5 else 2.3 - 1.85 * (i / N) ** 0.8
+
+    race, _ = run(later)
+    assert race.rate == pytest.approx(1 / SPACING)
+
+
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 def test_a_leg_that_is_not_finite_ends_at_once_and_the_next_is_a_third(wrong):
     fine = bent(0.1)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import optuna_bisect.rules
 from optuna_bisect.rules import Losses, Settings, State, advance, is_healthy, rate
 from optuna_bisect.schedule import Schedule
-from optuna_bisect.signals import critical, elasticity, noise, slope, trend, zigzag
+from optuna_bisect.signals import critical, elasticity, noise, serial, slope, trend, zigzag
 from optuna_bisect.symptoms import find_overshoot
 
 SCHEDULE = Schedule(start_lr=0.1, probe_steps=160, final_steps=2000, low=0.01, high=1.0)
@@ -190,6 +190,24 @@ def test_a_straight_descent_raises_the_rate_by_at_most_two_per_move():
 def test_a_loss_that_never_moves_raises_the_rate():
     _, log = drive(noisy(lambda i: 2.3, 40, seed=1))
     assert "undershoot" in signals(log)
+
+
+LUCKY = [2.29, 2.29, 2.24, 2.14, 1.78, 1.77, 2.49, 2.0, 1.94, 1.59, 1.85, 1.94, 2.66, 2.49, 2.38]
+"""The CNN of studies/phase2.py with momentum at three times its rate: a lucky descent, then death."""
+
+
+def test_a_wild_fall_that_is_lost_is_a_collapse_and_never_raises_the_rate():
+    _, log = drive([*LUCKY, 2.43, 2.39, 2.41, 2.35, 2.37, 2.33, 2.36, 2.34], first=2.305)
+    assert signals(log) == ["collapse"]
+    assert log[-1][1] < 0.1
+
+
+def test_noise_around_the_initial_level_is_hardly_ever_taken_for_a_fall_that_is_lost():
+    alarms = 0
+    for seed in range(60):
+        _, log = drive(noisy(lambda i: 2.3, 120, sd=0.1, seed=seed), first=2.3)
+        alarms += "collapse" in signals(log)
+    assert alarms <= 6
 
 
 def test_a_first_loss_that_is_low_by_chance_is_corrected_and_is_no_collapse():
@@ -397,7 +415,9 @@ def test_the_trend_agrees_with_counting_pairs(levels):
 def test_signals_have_their_textbook_values():
     assert slope([0.0, 1.0, 2.0, 50.0, 4.0]) == 1.0
     assert noise([0.0, 1.0, 2.0, 3.0]) == 0.0
-    assert noise([1.0]) == trend([1.0]) == zigzag([1.0]) == 0.0
+    assert noise([1.0]) == trend([1.0]) == zigzag([1.0]) == serial([1.0]) == 0.0
+    assert serial(list(range(16))) > critical(0.005) > 0 > serial([0.0, 1.0] * 8)
+    assert serial([5, 4, 3, 2, 1, 0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5]) > critical(0.05)
     assert zigzag([0.0, 1.0] * 8) > critical(0.005) > 0 > zigzag(list(range(16)))
     assert elasticity([1.0 - 0.01 * i for i in range(21, 31)], 1.0, 31) == pytest.approx(
         1, abs=0.05
