@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BisectionLR", "Diverged", "Entry"]
 
+_RACE_THRESHOLD = 0.2
+"""Elasticity that asks for a higher rate after a race, which knows it to a factor of three."""
 _MAX_RESTORES = 20
 """Collapses in a row after which a loss that is not finite is given up."""
 
@@ -117,6 +119,8 @@ class BisectionLR(LRScheduler):
         n_levels = 0
         if restore is not None and self._settings.feedback:
             n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps)
+        if n_levels:
+            self._settings = Settings(**({"threshold": _RACE_THRESHOLD} | options))
         if anneal_fraction is None:
             anneal_fraction = 0.5 if n_levels else 0.25
         self._schedule = Schedule(

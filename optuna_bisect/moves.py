@@ -65,7 +65,7 @@ def _pause(settings: Settings, state: State) -> State:
     With k = 1 / (steps done when the decay begins) the rate halves when the run is twice as old,
     whatever the unit of a step.
     """
-    steps_per_interval = max(1, round(state.step / state.n_intervals))
+    steps_per_interval = max(1, round((state.step - state.begin) / state.n_intervals))
     decay_step = state.step + 2 * settings.window * steps_per_interval
     reason = f"{len(state.moves)} moves are too many; the rate decays from step {decay_step}."
     return replace(state, decay_step=decay_step, events=(*state.events, Event("pause", reason)))

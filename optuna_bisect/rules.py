@@ -70,12 +70,15 @@ def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses
         The next state; its ``events`` say what happened. After a ``"stall"`` or a
         ``"collapse"`` the caller puts back the last good weights, where it has them.
     """
-    state = replace(state, step=losses.step, n_intervals=state.n_intervals + 1, events=())
+    n_steps, n_intervals = losses.step - state.step, state.n_intervals + 1
+    state = replace(state, step=losses.step, n_intervals=n_intervals, events=())
     state = replace(state, n_calls=losses.n_calls)
-    if state.race is not None:
-        if not state.race.is_over:
-            return _end_run(schedule, settings, _run_leg(schedule, state, state.race, losses))
-        state = replace(state, race=replace(state.race, keeps=False, returns="nothing"))
+    race = state.race
+    if race is not None:
+        if not race.is_over:
+            state = _run_leg(schedule, state, race, losses, n_steps)
+            return _end_run(schedule, settings, state)
+        state = replace(state, race=replace(race, keeps=False, returns="nothing"))
     if not losses.is_finite:
         event = Event("collapse", "The loss is not finite.")
         return _end_run(schedule, settings, _fall(schedule, settings, state, event))
@@ -121,33 +124,39 @@ def end_race(schedule: Schedule, state: State) -> State:
     return replace(state, race=race, gain=best / schedule.backbone(state.step))
 
 
-def _run_leg(schedule: Schedule, state: State, race: Race, losses: Losses) -> State:
-    """Take an interval into the race, and set the rate of the next leg, or of the run."""
+def _run_leg(schedule: Schedule, state: State, race: Race, losses: Losses, n_steps: int) -> State:
+    """Take an interval of ``n_steps`` into the race, and set the next rate."""
     level = losses.train if losses.is_finite else math.nan
     first = losses.train if losses.first is None else losses.first
     after = advance_race(race, level, first)
+    begin = state.step
     if after.is_over:
         reason = f"The rate {after.rate:.4g} won the race of {after.n_legs} legs."
-        event, begin = Event("settled", reason), 0
-        state = replace(state, settled=state.n_intervals)
-        levels = after.best
-        # A rate that lost is never tried again, nor one much nearer to it than the winner.
-        ceiling = after.ceiling / math.sqrt(SPACING)
-        # An interval of the run is two of the race.
-        past = tuple(fmean(pair) for pair in zip(levels[::2], levels[1::2]))
-        state = replace(state, levels=levels, initial=after.initial, ceiling=ceiling)
-        state = replace(state, past=past, span=1, rest=(), cut=0)
-        if levels:
-            state = replace(state, best=median(levels[-MIN_WINDOW:]), peak=max(levels))
-            state = replace(state, learned=has_learned(state))
+        event, begin = Event("settled", reason), state.step - n_steps * len(after.best)
+        state = _settle(state, after)
     elif after.returns == "first":
         end = "won" if after.keeps else "lost"
         reason = f"The leg at {race.rate:.4g} {end}; the next one begins with the first weights."
-        event, begin = Event("leg", reason), state.step
+        event = Event("leg", reason)
     else:
         return replace(state, race=after)
     gain = after.rate / schedule.backbone(state.step)
     return replace(state, race=after, gain=gain, begin=begin, events=(event,))
+
+
+def _settle(state: State, race: Race) -> State:
+    """Take the levels of the best leg for the beginning of the run, and its age for the run's."""
+    # An interval of the run is two of the race.
+    past = tuple(fmean(pair) for pair in zip(race.best[::2], race.best[1::2]))
+    # A rate that lost is never tried again, nor one much nearer to it than the winner.
+    ceiling = race.ceiling / math.sqrt(SPACING)
+    state = replace(state, levels=past, past=past, span=1, rest=(), cut=0, ceiling=ceiling)
+    state = replace(state, n_intervals=len(past), settled=len(past), initial=race.initial)
+    # What happened before the race was opened again happened to other weights.
+    state = replace(state, moves=(), collapse=None, n_collapses=0)
+    if past:
+        state = replace(state, best=median(race.best[-MIN_WINDOW:]), peak=max(race.best))
+    return replace(state, learned=bool(past) and has_learned(state))
 
 
 def _fall(schedule: Schedule, settings: Settings, state: State, event: Event) -> State:

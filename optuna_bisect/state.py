@@ -33,7 +33,8 @@ class Settings:
         window: Number of intervals that a test looks at, at least 4.
         significance: Chance of a false alarm of one overshoot test, in (0, 0.5).
         threshold: Elasticity of the progress (1 straight, 0 flat) above which the descent is
-            too straight for so late in the run, which means undershoot. Above 0.
+            too straight for so late in the run, which means undershoot. Above 0. `BisectionLR`
+            asks for 0.2 after a race, which knows the rate only to a factor of three.
         patience: Undershoots in a row before the rate goes up, at least 1.
         cooldown: Intervals after a move in which nothing is judged, at least 0.
         max_moves: Moves within ten windows after which the feedback ends, at least 1.
@@ -110,7 +111,7 @@ class State:
 
     Attributes:
         step: Steps done at the end of the last interval.
-        n_intervals: Intervals so far.
+        n_intervals: Intervals so far; after a race, those that the weights have seen.
         n_calls: Losses in the mean of the last interval.
         gain: Factor of the feedback on the backbone.
         ceiling: Rate that growth may not pass: the one after the last move down.
@@ -134,7 +135,7 @@ class State:
         finished: Whether the run is over: plateau of the validation loss, or ``final_steps``.
         race: The race at the beginning of the run, None without one.
         settled: Interval at which the race was over.
-        begin: Step at which the leg began that the weights come from; warm-up counts from it.
+        begin: Steps that were lost with legs: the weights have seen ``step - begin``.
         events: What happened at the end of the last interval.
     """
 

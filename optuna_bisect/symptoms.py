@@ -132,12 +132,13 @@ def find_undershoot(settings: Settings, state: State, probe_steps: int | None) -
         The event, or None.
     """
     window = state.levels[-settings.window :]
-    if len(window) < settings.window or probe_steps is None or state.step < probe_steps:
+    age = state.step - state.begin
+    if len(window) < settings.window or probe_steps is None or age < probe_steps:
         return None
     fall = -trend(window)
     if has_learned(state):
         straightness = elasticity(window, _initial(state), state.n_intervals)
-        is_early = state.step < 2 * probe_steps
+        is_early = age < 2 * probe_steps
         if fall > critical(LENIENT) and straightness > (1 + is_early) * settings.threshold:
             return Event("undershoot", "The loss still falls in a straight line.")
     elif abs(fall) < critical(LENIENT) and not _has_moved(state):

@@ -183,15 +183,33 @@ def test_a_stall_puts_the_last_good_weights_back_and_cuts_the_rate_to_a_third():
     options = {"restore": (model, optimizer), "interval_steps": 1, "leg_fraction": 0.0}
     scheduler = make(0.05, optimizer=optimizer, decay="none", **options)
     for step in range(100):
+        before = lr_of(scheduler)
         with torch.no_grad():
             model.weight.fill_(step)
         # The loss stands still from step 30 on.
         if scheduler.step(2.0 * 0.9 ** min(step, 30) + 0.1 + 1e-4 * (step % 3)):
             break
     entry = scheduler.history[-1]
-    assert (entry.signal, entry.lr) == ("stall", pytest.approx(0.05 / 3))
+    assert (entry.signal, entry.lr) == ("stall", pytest.approx(before / 3))
     assert "back" in entry.reason
     assert float(model.weight.detach().max()) <= step - 8
+
+
+@pytest.mark.parametrize(("options", "is_raised"), [({}, True), ({"threshold": 0.5}, False)])
+def test_after_a_race_a_descent_need_be_less_straight_to_raise_the_rate(options, is_raised):
+    model, optimizer = build()
+    options = {"final_steps": 1000, "restore": (model, optimizer)} | options
+    scheduler = make(optimizer=optimizer, **options)
+    age = length = 0
+    for _ in range(400):
+        age += 1
+        progress = 0.4 * (age / 100) ** 0.3 if lr_of(scheduler) > 0.05 else 0.0
+        if scheduler.step(2.3 - progress):
+            length = length or age
+            age = 0 if scheduler.history[-1].signal == "leg" else length
+    signals = [entry.signal for entry in scheduler.history]
+    assert signals[:2] == ["leg", "settled"]
+    assert ("undershoot" in signals) == is_raised
 
 
 def test_a_stall_before_the_first_copy_leaves_the_weights_and_after_one_copy_trusts_it():

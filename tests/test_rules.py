@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optuna_bisect.rules
-from optuna_bisect.rules import Losses, Settings, State, advance, is_healthy, rate
+from optuna_bisect.rules import Losses, Settings, State, advance, begin_race, is_healthy, rate
 from optuna_bisect.schedule import Schedule
 from optuna_bisect.signals import critical, elasticity, noise, serial, slope, trend, zigzag
 from optuna_bisect.symptoms import find_overshoot
@@ -193,7 +193,7 @@ def test_a_loss_that_never_moves_raises_the_rate():
 
 
 LUCKY = [2.29, 2.29, 2.24, 2.14, 1.78, 1.77, 2.49, 2.0, 1.94, 1.59, 1.85, 1.94, 2.66, 2.49, 2.38]
-"""The CNN of studies/phase2.py with momentum at three times its rate: a lucky descent, then death."""
+"""Momentum at three times its rate, from studies/phase2.py: a lucky descent, then death."""
 
 
 def test_a_wild_fall_that_is_lost_is_a_collapse_and_never_raises_the_rate():
@@ -301,6 +301,20 @@ def test_up_to_twice_the_probe_horizon_only_a_descent_that_is_twice_as_straight_
     schedule = replace(SCHEDULE, probe_steps=310)
     assert signals(drive(early, schedule=schedule)[1]) == []
     assert "undershoot" in signals(drive(early, schedule=replace(SCHEDULE, probe_steps=100))[1])
+
+
+def test_after_a_race_the_age_of_the_run_is_what_its_weights_have_seen():
+    state = begin_race(replace(SCHEDULE, decay="none"), 8)
+    for step in range(5, 2000, 5):
+        lower = 0.5 if rate(SCHEDULE, state, step) < 0.1 else 1.0
+        level = 2.3 - lower * ((step - state.begin) / 100) ** 0.3
+        state = advance(SCHEDULE, Settings(), state, Losses(step=step, train=level, first=2.3))
+        if state.race.is_over:
+            break
+    assert state.race.n_legs == 2
+    # Eight intervals of five steps won; the four of the leg that lost are no time.
+    assert (state.step, state.begin) == (60, 20)
+    assert state.n_intervals == len(state.levels) == 4
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
