@@ -144,6 +144,21 @@ class CharGru(nn.Module):
         return self.head(self.rnn(self.symbols(x))[0]).transpose(1, 2)
 
 
+class CharLstm(nn.Module):
+    """One recurrent layer over 32 characters, with the symbols' own weights as its head."""
+
+    def __init__(self, n_symbols: int = 97, width: int = 48) -> None:
+        super().__init__()
+        self.symbols = nn.Embedding(n_symbols, width)
+        self.rnn = nn.LSTM(width, width, batch_first=True)
+        self.head = nn.Linear(width, n_symbols)
+        self.head.weight = self.symbols.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits of shape (batch, symbols, length)."""
+        return self.head(self.rnn(self.symbols(x))[0]).transpose(1, 2)
+
+
 def mlp(n_in: int, n_out: int, width: int, depth: int) -> nn.Sequential:
     """Build a fully connected network."""
     layers: list[nn.Module] = []
@@ -206,6 +221,14 @@ TASKS = {
     "regression-adam": Task(halves, lambda: mlp(98, 98, 96, 2), mse_loss, "adam", 1000),
     "digits-sgd": Task(digits, lambda: mlp(64, 10, 48, 2), cross_entropy, "sgd", 700),
     "gru-rmsprop": Task(text, CharGru, cross_entropy, "rmsprop", 300, 16),
+    "lstm-adamw": Task(text, CharLstm, cross_entropy, "adamw", 300, 16),
+    "mlp-momentum": Task(
+        mnist,
+        lambda: nn.Sequential(nn.Flatten(), mlp(196, 10, 64, 3)),
+        cross_entropy,
+        "momentum",
+        600,
+    ),
 }
 TIMED = {
     "a small CNN (14 x 14 pixels, batches of 32, 36,000 weights)": TASKS["cnn-momentum"],
@@ -214,8 +237,8 @@ TIMED = {
     ),
 }
 """Where the overhead of a scheduler is measured."""
-HELD_OUT = ("digits-sgd", "gru-rmsprop")
-"""Tasks on which nothing was chosen."""
+HELD_OUT = ("lstm-adamw", "mlp-momentum")
+"""Tasks that were added when all choices were made."""
 
 
 def build(task: Task, seed: int) -> nn.Module:
