@@ -30,6 +30,9 @@ _MAX_EXPLOSIONS = 4
 """Explosions in a row, each at half the rate, after which they are taken for noise."""
 _MIN_STALL = 8
 """The shortest stall, in intervals."""
+_SWING = 0.07
+"""Deviation of a level, as a share of the progress, beyond which a descent must be significant:
+near the edge of stability losses swing, at stable rates hardly by half as much."""
 _SURE = 0.0005
 """Significance of a fall that proves progress for good."""
 _CLEAR = 4.0
@@ -102,7 +105,8 @@ def find_stall(state: State) -> Event | None:
 
     A loss that falls like a power of time falls as surely from one third of the run to its end,
     however long the run is; so nothing here depends on the unit of a step, and the window is
-    the longer, the slower the descent has become.
+    the longer, the slower the descent has become. Where the loss swings as well, it is not enough
+    that it may still fall.
 
     Args:
         state: The state after an interval.
@@ -112,7 +116,11 @@ def find_stall(state: State) -> Event | None:
     """
     n = len(state.past)
     window = state.past[max(state.cut, n // 3) :]
-    if len(window) < max(_MIN_STALL, n / 3) or not has_learned(state) or trend(window) < 0:
+    if len(window) < max(_MIN_STALL, n / 3) or not has_learned(state):
+        return None
+    is_swinging = noise(state.levels[-2 * _MIN_STALL :]) > _SWING * _progress(state)
+    is_swinging &= len(window) >= 1.5 * _MIN_STALL
+    if trend(window) < (-critical(LENIENT) if is_swinging else 0.0):
         return None
     return Event("stall", "The run is three times as old as when its loss last fell.")
 

@@ -207,7 +207,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--task", nargs="+", choices=list(TASKS), default=list(TASKS), help="which tasks")
     add("--method", nargs="+", choices=list(METHODS), default=list(METHODS), help="which methods")
     add("--factor", nargs="+", type=float, default=list(FACTORS), help="start / winner's rate")
-    add("--seed", nargs="+", type=int, default=[0, 1, 2, 3, 4, 5], help="weights and order of the data")
+    add(
+        "--seed",
+        nargs="+",
+        type=int,
+        default=[0, 1, 2, 3, 4, 5],
+        help="weights and order of the data",
+    )
     add("--output", type=Path, default=PATH, help="the CSV file")
     add("--table", action="store_true", help="print the tables; run nothing")
     add("--overhead", action="store_true", help="time the scheduler beside a training step")

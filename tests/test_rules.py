@@ -293,6 +293,16 @@ def test_a_stall_counts_in_the_first_part_of_the_anneal_but_not_at_its_end():
     assert not stalls(100)
 
 
+@pytest.mark.parametrize(("swing", "is_stalled"), [(0.03, False), (0.3, True)])
+def test_where_the_loss_swings_a_doubtful_descent_is_a_stall(swing, is_stalled):
+    """Both series have the same order, so that only the size of the swings differs."""
+    generator = random.Random(3)
+    noise = [generator.gauss(0, 1) for _ in range(40)]
+    levels = [learns(i) + swing * (x - 0.03 * i if i > 4 else 0) for i, x in enumerate(noise)]
+    _, log = drive(levels, schedule=replace(SCHEDULE, decay="none"), first=2.5)
+    assert ("stall" in signals(log)) == is_stalled
+
+
 def test_up_to_twice_the_probe_horizon_only_a_descent_that_is_twice_as_straight_is_undershoot():
     def straight(i):
         return 2.3 - 0.01 * (i + 1) ** 0.8
