@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from phase2 import Row
 
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
-GRAY, OWN = "#B0B4BA", "#D55E00"
+OWN = "#D55E00"
+N_COLUMNS = 5
 COLORS = {
     "phase 2": OWN,
     "cosine": "#0072B2",
@@ -78,7 +79,7 @@ class Results:
 def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
     """Print the tables, or draw the figure."""
     if options.figure:
-        draw(rows).write_image(options.figure, width=820, height=560)
+        draw(rows).write_image(options.figure, width=960, height=560)
         return
     chosen = [task for task in TASKS if task not in HELD_OUT]
     for name, tasks in (("all tasks", list(TASKS)), ("chosen on", chosen), ("held out", HELD_OUT)):
@@ -154,9 +155,9 @@ def print_bars(results: Results, tasks: Sequence[str]) -> None:
 def draw(rows: Sequence[Row]) -> go.Figure:
     """Draw the loss over the start rate: all tasks first, then each task."""
     results, tasks = Results(rows), list(TASKS)
-    titles = ["all tasks, relative to cosine's best start", *tasks]
+    titles = ["all, over cosine's best", *tasks]
     gaps = {"horizontal_spacing": 0.06, "vertical_spacing": 0.12}
-    figure = make_subplots(rows=2, cols=4, subplot_titles=titles, **gaps)
+    figure = make_subplots(rows=2, cols=N_COLUMNS, subplot_titles=titles, **gaps)
     for method, color in COLORS.items():
         for i in range(len(tasks) + 1):
             if i == 0:
@@ -172,7 +173,7 @@ def draw(rows: Sequence[Row]) -> go.Figure:
             trace.update(
                 legendgroup=method, showlegend=i == 0, marker={"size": 8 if is_own else 5}
             )
-            figure.add_trace(trace, row=i // 4 + 1, col=i % 4 + 1)
+            figure.add_trace(trace, row=i // N_COLUMNS + 1, col=i % N_COLUMNS + 1)
     look = {"gridcolor": "#E4E7EB", "linecolor": "#9AA0A6", "ticks": "outside", "type": "log"}
     figure.update_xaxes(**look, tickvals=FACTORS, ticktext=["0.1", "0.3", "1", "3", "10"])
     figure.update_yaxes(**look, minor={"showgrid": False}, exponentformat="none")
@@ -181,7 +182,7 @@ def draw(rows: Sequence[Row]) -> go.Figure:
         lowest = min(results.best(task, method) for method in COLORS)
         worst = max(results.mean(task, method, 0.1) for method in COLORS)
         top = [math.log10(0.93 * lowest), math.log10(min(4 * lowest, 1.05 * worst))]
-        figure.update_yaxes(range=top, nticks=5, row=i // 4 + 1, col=i % 4 + 1)
+        figure.update_yaxes(range=top, nticks=5, row=i // N_COLUMNS + 1, col=i % N_COLUMNS + 1)
     figure.update_yaxes(range=[math.log10(0.85), math.log10(5)], row=1, col=1)
     figure.update_xaxes(title_text="start rate / the search's", row=2)
     figure.update_layout(
