@@ -129,7 +129,7 @@ def serial(levels: Sequence[float]) -> float:
 
     Returns:
         The score: around zero for independent levels, above for any slow movement. 0.0 for fewer
-        than four levels.
+        than four levels, or where all are equal.
 
     Source:
         Bartels (1982), the rank version of von Neumann's ratio.
@@ -137,8 +137,12 @@ def serial(levels: Sequence[float]) -> float:
     n = len(levels)
     if n < MIN_WINDOW:
         return 0.0
-    ranks = np.argsort(np.argsort(np.asarray(levels, dtype=float), kind="stable"))
-    ratio = float((np.diff(ranks) ** 2).sum()) / (n * (n * n - 1) / 12)
+    # Equal levels share a rank: a constant loss has not moved.
+    ranks = np.unique(np.asarray(levels, dtype=float), return_inverse=True)[1]
+    spread = float(((ranks - ranks.mean()) ** 2).sum())
+    if spread == 0:
+        return 0.0
+    ratio = float((np.diff(ranks) ** 2).sum()) / spread
     variance = 4 * (n - 2) * (5 * n * n - 2 * n - 9) / (5 * n * (n + 1) * (n - 1) ** 2)
     return (2 - ratio) / math.sqrt(variance)
 

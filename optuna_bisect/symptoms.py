@@ -120,8 +120,11 @@ def find_stall(state: State) -> Event | None:
         return None
     is_swinging = noise(state.levels[-2 * _MIN_STALL :]) > _SWING * _progress(state)
     is_swinging &= len(window) >= 1.5 * _MIN_STALL
-    if trend(window) < (-critical(LENIENT) if is_swinging else 0.0):
+    fall = -trend(window)
+    if fall > (critical(LENIENT) if is_swinging else 0.0):
         return None
+    if fall > 0:
+        return Event("stall", "The loss swings, and hardly falls any more.")
     return Event("stall", "The run is three times as old as when its loss last fell.")
 
 

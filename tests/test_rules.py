@@ -210,6 +210,11 @@ def test_noise_around_the_initial_level_is_hardly_ever_taken_for_a_fall_that_is_
     assert alarms <= 6
 
 
+def test_a_loss_that_is_constant_has_not_left_its_level():
+    _, log = drive([2.3] * 60)
+    assert set(signals(log)) == {"undershoot"}
+
+
 def test_a_first_loss_that_is_low_by_chance_is_corrected_and_is_no_collapse():
     _, log = drive(noisy(lambda i: 2.3, 120, sd=0.1, seed=4), first=2.05)
     assert signals(log)[0] == "undershoot"
@@ -440,6 +445,7 @@ def test_signals_have_their_textbook_values():
     assert slope([0.0, 1.0, 2.0, 50.0, 4.0]) == 1.0
     assert noise([0.0, 1.0, 2.0, 3.0]) == 0.0
     assert noise([1.0]) == trend([1.0]) == zigzag([1.0]) == serial([1.0]) == 0.0
+    assert serial([2.3] * 9) == 0.0
     assert serial(list(range(16))) > critical(0.005) > 0 > serial([0.0, 1.0] * 8)
     assert serial([5, 4, 3, 2, 1, 0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5]) > critical(0.05)
     assert zigzag([0.0, 1.0] * 8) > critical(0.005) > 0 > zigzag(list(range(16)))
