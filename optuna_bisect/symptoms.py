@@ -51,9 +51,7 @@ def find_collapse(state: State) -> Event | None:
         The event, or None.
     """
     if has_learned(state):
-        recent = state.levels[-MIN_WINDOW:]
-        is_lost = min(recent, default=-math.inf) > _initial(state) - (1 - _LOST) * _progress(state)
-        if is_lost and len(recent) == MIN_WINDOW:
+        if _is_lost(state, MIN_WINDOW):
             return Event("collapse", "The loss is back at its initial level.")
         return None
     if _has_returned(state):
@@ -174,21 +172,29 @@ def is_healthy(state: State) -> bool:
     return max(recent) < _initial(state) - 0.5 * _progress(state)
 
 
+def _is_lost(state: State, n: int) -> bool:
+    """Tell whether the last n levels have all lost nearly the whole progress."""
+    recent = state.levels[-n:]
+    bar = _initial(state) - (1 - _LOST) * _progress(state)
+    return len(recent) == n and min(recent) > bar
+
+
+def _has_fallen(state: State) -> bool:
+    """Tell whether the loss was clearly lower once, by the noise of the levels now."""
+    return _progress(state) > _CLEAR * noise(state.levels[-_RECOVERY:])
+
+
 def _has_returned(state: State) -> bool:
-    """Tell whether a fall too wild to be proven is lost, by the noise of the levels now."""
-    recent = state.levels[-_RECOVERY:]
-    if len(recent) < _RECOVERY or _progress(state) <= _CLEAR * noise(recent):
+    """Tell whether a fall too wild to be proven while it lasted is lost."""
+    if not (_is_lost(state, _RECOVERY) and _has_fallen(state)):
         return False
     # Six levels may look quieter than they are; so the fall must show in the order as well.
-    if serial(state.levels) < critical(LENIENT):
-        return False
-    return min(recent) > _initial(state) - (1 - _LOST) * _progress(state)
+    return serial(state.levels) >= critical(LENIENT)
 
 
 def _has_moved(state: State) -> bool:
     """Tell whether the loss has wandered, or may have exploded: staying level may be death."""
-    is_fall = _progress(state) > _CLEAR * noise(state.levels[-_RECOVERY:])
-    if is_fall or serial(state.levels) > critical(LENIENT):
+    if _has_fallen(state) or serial(state.levels) > critical(LENIENT):
         return True
     return state.peak - _initial(state) > 6 * noise(state.levels) * math.sqrt(state.n_calls)
 

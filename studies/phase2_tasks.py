@@ -130,29 +130,17 @@ class CharTransformer(nn.Module):
         return self.head(x).transpose(1, 2)
 
 
-class CharGru(nn.Module):
-    """One recurrent layer over 32 characters."""
+class CharRnn(nn.Module):
+    """One recurrent layer over 32 characters; a tied head has the symbols' own weights."""
 
-    def __init__(self, n_symbols: int = 97, width: int = 48) -> None:
+    def __init__(self, cell: type[nn.RNNBase], n_in: int, *, is_tied: bool = False) -> None:
         super().__init__()
-        self.symbols = nn.Embedding(n_symbols, 32)
-        self.rnn = nn.GRU(32, width, batch_first=True)
+        n_symbols, width = 97, 48
+        self.symbols = nn.Embedding(n_symbols, n_in)
+        self.rnn = cell(n_in, width, batch_first=True)
         self.head = nn.Linear(width, n_symbols)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits of shape (batch, symbols, length)."""
-        return self.head(self.rnn(self.symbols(x))[0]).transpose(1, 2)
-
-
-class CharLstm(nn.Module):
-    """One recurrent layer over 32 characters, with the symbols' own weights as its head."""
-
-    def __init__(self, n_symbols: int = 97, width: int = 48) -> None:
-        super().__init__()
-        self.symbols = nn.Embedding(n_symbols, width)
-        self.rnn = nn.LSTM(width, width, batch_first=True)
-        self.head = nn.Linear(width, n_symbols)
-        self.head.weight = self.symbols.weight
+        if is_tied:
+            self.head.weight = self.symbols.weight
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits of shape (batch, symbols, length)."""
@@ -220,8 +208,10 @@ TASKS = {
     "transformer-adamw": Task(text, CharTransformer, cross_entropy, "adamw", 400, 16),
     "regression-adam": Task(halves, lambda: mlp(98, 98, 96, 2), mse_loss, "adam", 1000),
     "digits-sgd": Task(digits, lambda: mlp(64, 10, 48, 2), cross_entropy, "sgd", 700),
-    "gru-rmsprop": Task(text, CharGru, cross_entropy, "rmsprop", 300, 16),
-    "lstm-adamw": Task(text, CharLstm, cross_entropy, "adamw", 300, 16),
+    "gru-rmsprop": Task(text, lambda: CharRnn(nn.GRU, 32), cross_entropy, "rmsprop", 300, 16),
+    "lstm-adamw": Task(
+        text, lambda: CharRnn(nn.LSTM, 48, is_tied=True), cross_entropy, "adamw", 300, 16
+    ),
     "mlp-momentum": Task(
         mnist,
         lambda: nn.Sequential(nn.Flatten(), mlp(196, 10, 64, 3)),
