@@ -221,7 +221,7 @@ for step in range(200):
     log.append((scheduler.step(loss), scheduler.get_last_lr()[0]))
 total = sum(float(p.detach().double().sum()) for p in model.parameters())
 print([log, [tuple(e) for e in scheduler.history], total])
-# No rank goes while the other still talks: a process of this test has been seen to abort at its end.
+# No rank goes while the other still talks: one was seen to abort at its end.
 dist.barrier()
 dist.destroy_process_group()
 """
