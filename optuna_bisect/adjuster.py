@@ -12,24 +12,24 @@ except ImportError as error:
         "optuna_bisect.adjuster needs torch; install it with: pip install optuna_bisect[torch]"
     ) from error
 
-from optuna_bisect.divergence import Diverged, divergence
-from optuna_bisect.final_plan import (
+from optuna_bisect.feedback.engine import Settings, State, advance, begin_race, end_race, rate
+from optuna_bisect.feedback.schedule import Schedule
+from optuna_bisect.feedback.state import pack, unpack
+from optuna_bisect.study.trial_plan import trial_plan
+from optuna_bisect.training.distributed import share
+from optuna_bisect.training.divergence import Diverged, divergence
+from optuna_bisect.training.loss_meter import Meter
+from optuna_bisect.training.move_log import Entry, Journal
+from optuna_bisect.training.options import (
     check_loss,
     check_options,
     default_interval,
     leg_levels,
     plan_options,
 )
-from optuna_bisect.journal import Entry, Journal
-from optuna_bisect.meter import Meter
-from optuna_bisect.plan import trial_plan
-from optuna_bisect.ranks import share
-from optuna_bisect.rates import find_ratios, first_rate, read_rates, write_rates
-from optuna_bisect.restorer import follow
-from optuna_bisect.rules import Settings, State, advance, begin_race, end_race, rate
-from optuna_bisect.schedule import Schedule
-from optuna_bisect.snapshot import Snapshot
-from optuna_bisect.state import pack, unpack
+from optuna_bisect.training.param_groups import find_ratios, first_rate, read_rates, write_rates
+from optuna_bisect.training.restorer import follow
+from optuna_bisect.training.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import torch
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from optuna_bisect.bracket import Bracket
-    from optuna_bisect.schedule import Decay
-    from optuna_bisect.snapshot import Restorable
+    from optuna_bisect.feedback.schedule import Decay
+    from optuna_bisect.training.snapshot import Restorable
 
 __all__ = ["BisectionLR", "Diverged", "Entry"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optuna_bisect.summary import HEADER, summarize
+from optuna_bisect.figures.summary import HEADER, summarize
 from optuna_bisect.visualization import plot_bracket, plot_curves
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from optuna.study import Study
 
-    from optuna_bisect.summary import Summary
+    from optuna_bisect.figures.summary import Summary
 
 BRACKET_ID = "bisect-bracket"
 CURVES_ID = "bisect-curves"

@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING, ClassVar
 
 from optuna.pruners import BasePruner
 
-from optuna_bisect import _attrs
 from optuna_bisect._checks import check_direction, check_not_negative
-from optuna_bisect.evidence import Probe, initial_loss
-from optuna_bisect.heartbeat import note_alive
-from optuna_bisect.history import recent_history
-from optuna_bisect.names import find_rate_name
-from optuna_bisect.parallel import answer, led_by_running, running_probes
-from optuna_bisect.past import curve_of
-from optuna_bisect.roles import forestalled_by
-from optuna_bisect.settings import Settings
-from optuna_bisect.verdicts import classify, not_finite
+from optuna_bisect.decisions.roles import forestalled_by
+from optuna_bisect.search.evidence import Probe, initial_loss
+from optuna_bisect.search.running import answer, led_by_running, running_probes
+from optuna_bisect.study import attributes
+from optuna_bisect.study.finished import curve_of
+from optuna_bisect.study.history import recent_history
+from optuna_bisect.study.parameter import find_rate_name
+from optuna_bisect.study.settings import Settings
+from optuna_bisect.verdicts.classifier import classify, not_finite
+from optuna_bisect.workers.heartbeat_guard import note_alive
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-    from optuna_bisect.curves import Curve
-    from optuna_bisect.history import History
-    from optuna_bisect.verdicts import Verdict, VerdictName
+    from optuna_bisect.study.history import History
+    from optuna_bisect.verdicts.classifier import Verdict, VerdictName
+    from optuna_bisect.verdicts.curve import Curve
 
 # A running probe that others are cut against has run at least this share of a probe.
 LEADER_SHARE = 0.25
@@ -68,18 +68,18 @@ class VerdictPruner(BasePruner):
         Returns:
             Whether to stop; the verdict is recorded before that.
         """
-        attrs = _attrs.read(trial)
+        attrs = attributes.read(trial)
         if attrs.role == "surplus":
             return True
         if trial.last_step is None or trial.last_step < self._n_warmup_steps:
             return False
-        _attrs.write(study, trial, report_direction=self._report_direction)
+        attributes.write(study, trial, report_direction=self._report_direction)
         note_alive(study, trial, attrs.stale_after)
         if attrs.role == "final":
             return prune_final(study, trial, Settings(stale_after=attrs.stale_after))
         return self._prune_probe(study, trial, attrs)
 
-    def _prune_probe(self, study: Study, trial: FrozenTrial, attrs: _attrs.Attrs) -> bool:
+    def _prune_probe(self, study: Study, trial: FrozenTrial, attrs: attributes.Attrs) -> bool:
         settings = Settings(report_direction=self._report_direction)
         history = recent_history(study, trial, settings)
         name = history.param_name or find_rate_name([trial.distributions])
@@ -93,11 +93,11 @@ class VerdictPruner(BasePruner):
         if verdict is None and attrs.role == "probe":
             own = Probe(trial.number, rate, curve, is_full=False, question=attrs.question)
             verdict, judge = judge_beside(history, own)
-            _attrs.write(study, trial, judge=judge)
+            attributes.write(study, trial, judge=judge)
         is_over = probe_steps is not None and curve.horizon >= probe_steps
         if verdict is None or (not is_over and verdict.name not in self._cuts):
             return False
-        _attrs.write_verdict(study, trial, verdict)
+        attributes.write_verdict(study, trial, verdict)
         return True
 
 
@@ -189,7 +189,7 @@ def _end_without_rate(
     if history.param_name is None or probe_steps is None or curve.horizon < probe_steps:
         return False
     reason = f"no verdict: the trial has no {history.param_name!r}, which is what is bisected"
-    _attrs.write(study, trial, reason=reason)
+    attributes.write(study, trial, reason=reason)
     return True
 
 
@@ -206,11 +206,11 @@ def prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
     """
     curve = curve_of(trial, 1)
     if not curve.is_finite:
-        _attrs.write_verdict(study, trial, not_finite(curve))
+        attributes.write_verdict(study, trial, not_finite(curve))
         return True
     history = recent_history(study, trial, settings)
     reason = forestalled_by(history, trial.number)
     if reason is None:
         return False
-    _attrs.write(study, trial, role="surplus", reason=reason)
+    attributes.write(study, trial, role="surplus", reason=reason)
     return True

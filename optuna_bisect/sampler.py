@@ -12,19 +12,19 @@ from optuna.distributions import FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState
 
-from optuna_bisect import _attrs
 from optuna_bisect._checks import check_sampler, check_single_objective, check_steps
-from optuna_bisect._log import logger
-from optuna_bisect.asking import ask_rate
-from optuna_bisect.attendant import attend
-from optuna_bisect.claims import take_role
-from optuna_bisect.heartbeat import guard, is_lost
-from optuna_bisect.history import read_history
-from optuna_bisect.names import rivals
-from optuna_bisect.params import fit_into, param_of
-from optuna_bisect.records import record_end
-from optuna_bisect.settings import Settings
-from optuna_bisect.winner import plan_warm_start
+from optuna_bisect._guarded_pruner import attend
+from optuna_bisect._logger import logger
+from optuna_bisect.decisions.winner import plan_warm_start
+from optuna_bisect.study import attributes
+from optuna_bisect.study.history import read_history
+from optuna_bisect.study.parameter import rivals
+from optuna_bisect.study.params import fit_into, param_of
+from optuna_bisect.study.settings import Settings
+from optuna_bisect.workers.heartbeat_guard import guard, is_lost
+from optuna_bisect.workers.rate_claim import ask_rate
+from optuna_bisect.workers.role_claim import take_role
+from optuna_bisect.workers.trial_end import record_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,7 +156,7 @@ class BisectionSampler(BaseSampler):
             check_single_objective(study)
         except ValueError:
             # Raising alone would leave the trial RUNNING for ever.
-            _attrs.fail(study, trial)
+            attributes.fail(study, trial)
             raise
         self._independent_sampler.before_trial(study, trial)
         attend(study)
@@ -176,8 +176,8 @@ class BisectionSampler(BaseSampler):
     ) -> Any:
         """Choose the rate by the trial's role, and let the other sampler choose the rest."""
         check_single_objective(study)
-        attrs = _attrs.read(trial)
-        if attrs.role == "surplus" and _attrs.in_optimize(study):
+        attrs = attributes.read(trial)
+        if attrs.role == "surplus" and attributes.in_optimize(study):
             raise TrialPruned(attrs.reason)
         rate_range = self._possible_range(param_name, param_distribution)
         if rate_range is not None:
@@ -210,7 +210,7 @@ class BisectionSampler(BaseSampler):
             return
         value = values[0] if values else None
         record_end(study, trial, self._settings, state, value)
-        role = _attrs.read(trial).role
+        role = attributes.read(trial).role
         is_finite = value is not None and math.isfinite(value)
         if role == "surplus" or (role == "final" and state == TrialState.COMPLETE and is_finite):
             _stop(study)
@@ -241,7 +241,7 @@ class BisectionSampler(BaseSampler):
             )
         if name is None or name in trial.params:
             return
-        if not any(name in t.params for t in _attrs.all_trials(study)):
+        if not any(name in t.params for t in attributes.all_trials(study)):
             raise ValueError(
                 f"param_name must name a parameter of the objective but got {name!r}; trial "
                 f"{trial.number} suggested {sorted(trial.params)}."

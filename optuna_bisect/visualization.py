@@ -30,7 +30,7 @@ def plot_bracket(study: Study) -> go.Figure:
         ImportError: If plotly is missing.
     """
     _check_plotly()
-    from optuna_bisect.bracket_figure import draw_bracket, get_bracket_info  # noqa: PLC0415
+    from optuna_bisect.figures.bracket import draw_bracket, get_bracket_info  # noqa: PLC0415
 
     return draw_bracket(get_bracket_info(study))
 
@@ -51,7 +51,7 @@ def plot_curves(study: Study) -> go.Figure:
         ImportError: If plotly is missing.
     """
     _check_plotly()
-    from optuna_bisect.curves_figure import draw_curves, get_curves_info  # noqa: PLC0415
+    from optuna_bisect.figures.curves import draw_curves, get_curves_info  # noqa: PLC0415
 
     return draw_curves(get_curves_info(study))
 
@@ -72,7 +72,7 @@ def plot_adjustment(study: Study) -> go.Figure:
         ImportError: If plotly is missing.
     """
     _check_plotly()
-    from optuna_bisect.adjustment_figure import (  # noqa: PLC0415
+    from optuna_bisect.figures.adjustment import (  # noqa: PLC0415
         draw_adjustment,
         get_adjustment_info,
     )

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
 from optuna_bisect.adjuster import BisectionLR
-from optuna_bisect.summary import summarize
+from optuna_bisect.figures.summary import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

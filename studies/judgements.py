@@ -24,7 +24,7 @@ from replay import DATA, Bench, Setting, Task, load
 from searches import EXPONENT, search
 
 from optuna_bisect import BisectionSampler, VerdictPruner
-from optuna_bisect.grid import SPACING
+from optuna_bisect.search.grid import SPACING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

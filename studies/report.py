@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from optuna_bisect.summary import HEADER, summarize
+from optuna_bisect.figures.summary import HEADER, summarize
 from optuna_bisect.visualization import plot_bracket, plot_curves
 
 if TYPE_CHECKING:

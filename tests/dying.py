@@ -11,8 +11,8 @@ from curves import make_objective, with_role
 from optuna.storages import BaseStorage
 from optuna.storages._heartbeat import BaseHeartbeat
 
-from optuna_bisect import _attrs
-from optuna_bisect.history import read_history
+from optuna_bisect.study import attributes
+from optuna_bisect.study.history import read_history
 
 if TYPE_CHECKING:
     import optuna
@@ -107,15 +107,15 @@ def die_and_finish(
     Returns:
         The study, whose recorded verdicts have been checked to stand and to count.
     """
-    shared, process = dying._shared, _attrs._process_id()
+    shared, process = dying._shared, attributes._process_id()
     join_study(shared, name)
     with monkeypatch.context() as patch:
-        patch.setattr(_attrs, "_process_id", lambda: "a process that is dead")
+        patch.setattr(attributes, "_process_id", lambda: "a process that is dead")
         try:
             join_study(dying, name, **settings).optimize(make_objective(every=8))
         except (Killed, UnboundLocalError):  # Optuna's own clean-up falls over the death
             assert dying.is_dead
-    assert _attrs._process_id() == process
+    assert attributes._process_id() == process
     if dying.is_dead:
         time.sleep(seconds)
     study = join_study(shared, name, **settings)

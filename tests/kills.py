@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import optuna
 from crowd import summarize
 
-from optuna_bisect.history import read_history
+from optuna_bisect.study.history import read_history
 
 if TYPE_CHECKING:
     from nursery import Nursery

@@ -116,9 +116,9 @@ def main(url: str, grace: float | None, options: dict[str, Any]) -> None:
             importlib.import_module(module)
         importlib.import_module("optuna.storages._rdb.storage")
     if grace is not None:
-        from optuna_bisect import claims
+        from optuna_bisect.workers import role_claim
 
-        claims.ROLE_GRACE_SECONDS = grace
+        role_claim.ROLE_GRACE_SECONDS = grace
     for line in sys.stdin:
         command, name, settings = line.split(" ", 2)
         if command == "start":

@@ -11,15 +11,15 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optuna_bisect.history import Running
-from optuna_bisect.past import Final
-from optuna_bisect.roles import decide, forestalled_by
+from optuna_bisect.decisions.roles import decide, forestalled_by
+from optuna_bisect.study.finished import Final
+from optuna_bisect.study.history import Running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from optuna_bisect.history import History
-    from optuna_bisect.roles import Decision
+    from optuna_bisect.decisions.roles import Decision
+    from optuna_bisect.study.history import History
 
 
 class Worker(NamedTuple):

@@ -12,11 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optuna_bisect import BisectionSampler, adjuster, plan, trial_plan
+from optuna_bisect import BisectionSampler, adjuster, trial_plan
 from optuna_bisect.adjuster import BisectionLR, Diverged
 from optuna_bisect.bracket import Bracket
-from optuna_bisect.plan import TrialPlan
-from optuna_bisect.snapshot import Snapshot
+from optuna_bisect.study.trial_plan import TrialPlan
+from optuna_bisect.training.snapshot import Snapshot
 
 torch.set_num_threads(1)
 BRACKET = Bracket(1e-4, 1e2)
@@ -515,4 +515,4 @@ def test_the_exception_of_a_trial_is_both_kinds(planned):
 
 
 def test_the_plan_is_read_by_the_public_function():
-    assert adjuster.trial_plan is plan.trial_plan
+    assert adjuster.trial_plan is trial_plan

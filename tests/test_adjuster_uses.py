@@ -16,7 +16,7 @@ from worker import finish, start_python
 from optuna_bisect import adjuster
 from optuna_bisect.adjuster import BisectionLR
 from optuna_bisect.bracket import Bracket
-from optuna_bisect.plan import TrialPlan
+from optuna_bisect.study.trial_plan import TrialPlan
 
 torch.set_num_threads(1)
 WIDE = Bracket(1e-5, 1e3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import optuna
 import pytest
 
-from optuna_bisect.adjustment_figure import draw_adjustment, get_adjustment_info
+from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
 from optuna_bisect.visualization import plot_adjustment
 
 MOVES = [[40, 0.3, "leg"], [60, 0.1, "settled"], [200, 0.05, "overshoot"], [400, 0.0, "finished"]]

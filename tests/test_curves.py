@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optuna_bisect.curves import (
+from optuna_bisect.verdicts.curve import (
     Curve,
     is_above,
     is_behind,

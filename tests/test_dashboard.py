@@ -19,7 +19,7 @@ from optuna_dashboard import get_note
 
 import optuna_bisect as ob
 from optuna_bisect.dashboard import BRACKET_ID, CURVES_ID, format_note, publish
-from optuna_bisect.summary import summarize
+from optuna_bisect.figures.summary import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

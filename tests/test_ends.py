@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optuna_bisect.curves import PROGRESS_RATIO, Curve, is_behind, least_share
-from optuna_bisect.ends import MAX_SHARE, gap_between
+from optuna_bisect.verdicts.comparison import MAX_SHARE, gap_between
+from optuna_bisect.verdicts.curve import PROGRESS_RATIO, Curve, is_behind, least_share
 
 STEPS = tuple(range(13))
 

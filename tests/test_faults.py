@@ -21,16 +21,16 @@ from test_storages import assert_one_final
 from worker import open_storage
 
 import optuna_bisect as ob
-from optuna_bisect import asking, claims
-from optuna_bisect.history import read_history
+from optuna_bisect.study.history import read_history
+from optuna_bisect.workers import rate_claim, role_claim
 
 STALE_AFTER = 0.1
 
 
 @pytest.fixture
 def short_patience(monkeypatch) -> None:
-    monkeypatch.setattr(claims, "ROLE_GRACE_SECONDS", 0.05)
-    monkeypatch.setattr(asking, "RATE_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(role_claim, "ROLE_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(rate_claim, "RATE_GRACE_SECONDS", 0.05)
 
 
 def die_at(n_calls: int, monkeypatch, *, after: bool) -> tuple[bool, optuna.Study]:
@@ -178,7 +178,7 @@ def test_many_pauses_longer_than_the_grace_period(journal) -> None:
 
 def test_a_claim_that_took_too_long_looks_again_and_gives_way(monkeypatch) -> None:
     """The other worker has waited out its patience meanwhile and runs the final trial."""
-    monkeypatch.setattr(claims, "ROLE_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(role_claim, "ROLE_GRACE_SECONDS", 0.0)
     storage = InMemoryStorage()
     study = join_study(storage, "s")
     while not with_role(study, "final"):
@@ -188,11 +188,11 @@ def test_a_claim_that_took_too_long_looks_again_and_gives_way(monkeypatch) -> No
         study.tell(trial, state=run_probe(trial))
     late = storage.get_trial(storage.create_new_trial(study._study_id))
     settings = study.sampler._settings
-    decision = claims._reconsider(study, late, settings)
+    decision = role_claim._reconsider(study, late, settings)
     assert decision.role == "surplus"
     assert f"final trial {trial.number} began" in decision.reason
     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-    assert claims._reconsider(study, late, settings).role == "final"
+    assert role_claim._reconsider(study, late, settings).role == "final"
 
 
 def run_probe(trial: optuna.Trial) -> TrialState:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optuna_bisect.grid import SPACING, Grid
+from optuna_bisect.search.grid import SPACING, Grid
 
 ranges = st.tuples(st.floats(-9, 0), st.floats(0.1, 9)).map(
     lambda pair: (10 ** pair[0], 10 ** (pair[0] + pair[1]))

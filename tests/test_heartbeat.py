@@ -18,7 +18,7 @@ from test_storages import assert_one_final
 from worker import open_storage
 
 import optuna_bisect as ob
-from optuna_bisect import claims
+from optuna_bisect.workers import role_claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def test_a_worker_killed_before_its_first_heartbeat_leaves_no_claim_for_ever(mon
 @pytest.mark.soak
 @pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
 def test_a_worker_of_a_database_may_die_at_any_call(after, monkeypatch) -> None:
-    monkeypatch.setattr(claims, "ROLE_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(role_claim, "ROLE_GRACE_SECONDS", 0.05)
     with postgres() as storage:
         n_probes, has_died, n_calls = None, True, 4 + after
         while has_died:

@@ -12,9 +12,9 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 from test_storages import assert_one_final
 
-from optuna_bisect import idle
-from optuna_bisect.history import read_history
-from optuna_bisect.idle import Patience, is_idle, longest_probe
+from optuna_bisect.study.history import read_history
+from optuna_bisect.workers import waiting
+from optuna_bisect.workers.waiting import Patience, is_idle, longest_probe
 
 if TYPE_CHECKING:
     import optuna
@@ -48,7 +48,7 @@ def test_only_a_worker_whose_probe_others_would_answer_at_once_is_idle() -> None
 
 
 def test_an_idle_worker_waits_and_takes_the_final_trial(monkeypatch) -> None:
-    monkeypatch.setattr(idle, "longest_probe", lambda study: 60.0)
+    monkeypatch.setattr(waiting, "longest_probe", lambda study: 60.0)
     study, last, lr = with_last_probe_running()
     other = threading.Thread(target=lambda: study.optimize(make_objective(every=8)))
     other.start()
@@ -71,7 +71,7 @@ def test_an_idle_worker_goes_on_where_a_probe_takes_longer_than_any_before(monke
 
 
 def test_an_idle_worker_waits_as_long_as_others_report(monkeypatch) -> None:
-    monkeypatch.setattr(idle, "longest_probe", lambda study: 60.0)
+    monkeypatch.setattr(waiting, "longest_probe", lambda study: 60.0)
     study, last, lr = with_last_probe_running()
     patience = Patience()
     for step, now in enumerate((0.0, 50.0, 100.0)):
@@ -83,7 +83,7 @@ def test_an_idle_worker_waits_as_long_as_others_report(monkeypatch) -> None:
 
 def test_a_worker_that_waits_shows_that_it_lives(monkeypatch) -> None:
     """Others would take it for dead, and the final trial that it is to run for abandoned."""
-    monkeypatch.setattr(idle, "longest_probe", lambda study: 60.0)
+    monkeypatch.setattr(waiting, "longest_probe", lambda study: 60.0)
     study, last, lr = with_last_probe_running(stale_after=0.4)
     other = threading.Thread(target=lambda: study.optimize(make_objective(every=8)))
     other.start()

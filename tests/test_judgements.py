@@ -19,8 +19,8 @@ from judgement_tables import (
 )
 from replay import Setting
 
-from optuna_bisect.curves import Curve
-from optuna_bisect.verdicts import Incumbent, classify
+from optuna_bisect.verdicts.classifier import Incumbent, classify
+from optuna_bisect.verdicts.curve import Curve
 
 BEST = 10**-2.25
 

@@ -14,29 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGE = Path(__file__).parent.parent / "optuna_bisect"
-MODULES = {path.stem: path for path in sorted(PACKAGE.glob("*.py"))}
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
 HEAVY = ("torch", "plotly", "pandas", "sklearn", "optuna_dashboard", "matplotlib", "scipy")
 # These, and all that they reach, import nothing but numpy and the standard library.
-PURE = (
-    "bracket",
-    "confidence",
-    "curves",
-    "ends",
-    "reasons",
-    "verdicts",
-    "grid",
-    "evidence",
-    "gather",
-    "search",
-    "signals",
-    "rules",
-)
+PURE = tuple(n for n in MODULES if n.startswith(("bracket", "verdicts.", "search.", "feedback.")))
 # The layers of the design; a module may import from lower layers only.
 LAYERS = {
-    0: {"verdicts", "bracket", "rules"},
-    1: {"_attrs"},
-    2: {"history", "plan"},
-    3: {"sampler", "pruners", "winner", "adjuster"},
+    0: {"verdicts.classifier", "bracket", "feedback.engine"},
+    1: {"study.attributes"},
+    2: {"study.history", "study.trial_plan"},
+    3: {"sampler", "pruners", "decisions.winner", "adjuster"},
     4: {"visualization"},
     5: {"dashboard"},
 }
@@ -71,9 +61,9 @@ def imported(path: Path) -> set[str]:
 
 
 def own(path: Path) -> set[str]:
-    """Return the stems of the package's modules that a file imports."""
-    parts = [name.split(".") for name in imported(path)]
-    return {p[1] for p in parts if p[0] == "optuna_bisect" and len(p) > 1 and p[1] in MODULES}
+    """Return the package's modules that a file imports."""
+    names = {name.removeprefix("optuna_bisect.") for name in imported(path)}
+    return names & MODULES.keys()
 
 
 def tops(path: Path) -> set[str]:
@@ -81,7 +71,7 @@ def tops(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imported(path)} - {"optuna_bisect", ""}
 
 
-GRAPH = {name: own(path) for name, path in MODULES.items() if name != "__init__"}
+GRAPH = {name: own(path) for name, path in MODULES.items()}
 
 
 def below(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
@@ -104,10 +94,10 @@ def test_pure_modules_reach_the_standard_library_and_numpy_only(name) -> None:
     assert outside <= set(sys.stdlib_module_names) | {"numpy"}
 
 
-def test_names_knows_distributions_and_nothing_else_of_optuna() -> None:
-    outside = {n for n in imported(MODULES["names"]) if n.split(".")[0] not in ALLOWED}
+def test_parameter_knows_distributions_and_nothing_else_of_optuna() -> None:
+    outside = {n for n in imported(MODULES["study.parameter"]) if n.split(".")[0] not in ALLOWED}
     assert all(n.startswith("optuna.distributions") for n in outside)
-    assert not GRAPH["names"]
+    assert not GRAPH["study.parameter"]
 
 
 def test_what_the_package_imports_reaches_no_optional_dependency_even_late() -> None:
@@ -122,8 +112,8 @@ def test_only_attrs_touches_the_storage_and_the_keys(name) -> None:
     attributes = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     strings = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)} - {None}
     keys = {s for s in strings if isinstance(s, str) and s.isidentifier() and "bisect_" in s}
-    assert name == "_attrs" or "_storage" not in attributes
-    assert name == "_attrs" or not {key for key in keys if key.startswith("bisect_")}
+    assert name == "study.attributes" or "_storage" not in attributes
+    assert name == "study.attributes" or not {key for key in keys if key.startswith("bisect_")}
 
 
 def test_import_loads_no_heavy_package() -> None:

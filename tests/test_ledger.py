@@ -10,9 +10,9 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 import optuna_bisect as ob
-from optuna_bisect import past
-from optuna_bisect.history import read_history
-from optuna_bisect.ledger import Facts
+from optuna_bisect.study import finished
+from optuna_bisect.study.history import read_history
+from optuna_bisect.study.ledger import Facts
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -20,20 +20,22 @@ if TYPE_CHECKING:
 RANGE = FloatDistribution(1e-6, 1.0, log=True)
 
 
-def finished(number: int, **params: float) -> FrozenTrial:
+def complete(number: int, **params: float) -> FrozenTrial:
     trial = create_trial(params=params, distributions=dict.fromkeys(params, RANGE), value=1.0)
     trial.number = number
     return trial
 
 
 def test_a_finished_trial_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, original = [], past._to_probe
+    read, original = [], finished._to_probe
     monkeypatch.setattr(
-        past, "_to_probe", lambda trial, *rest: read.append(trial.number) or original(trial, *rest)
+        finished,
+        "_to_probe",
+        lambda trial, *rest: read.append(trial.number) or original(trial, *rest),
     )
     study = optuna.create_study(sampler=ob.BisectionSampler())
     for i in range(20):
-        study.add_trial(finished(i, lr=10.0 ** (-i / 4 - 1)))
+        study.add_trial(complete(i, lr=10.0 ** (-i / 4 - 1)))
     for _ in range(10):
         trial = study.ask()
         trial.suggest_float("lr", 1e-6, 1.0, log=True)
@@ -76,7 +78,7 @@ def test_runs_count_as_full_by_the_longest_one_whenever_that_one_came() -> None:
 
 
 def test_facts_do_not_depend_on_the_order_of_reading() -> None:
-    trials = [finished(0, width=0.1), finished(1, width=0.1, lr=0.1), finished(2, eta=0.1)]
+    trials = [complete(0, width=0.1), complete(1, width=0.1, lr=0.1), complete(2, eta=0.1)]
     facts = Facts().including(trials)
     assert Facts().including(trials[::-1]) == facts
     assert facts.rate_name == "lr"
@@ -88,4 +90,4 @@ def test_facts_do_not_depend_on_the_order_of_reading() -> None:
     [({"depth": RANGE}, "width"), ({"depth": RANGE, "lr": RANGE}, "lr"), ({}, "width")],
 )
 def test_a_known_name_in_the_next_trial_wins(own: dict, name: str) -> None:
-    assert Facts().including([finished(0, width=0.1)]).rate_name_with(own) == name
+    assert Facts().including([complete(0, width=0.1)]).rate_name_with(own) == name

@@ -14,13 +14,13 @@ from optuna.trial import TrialState
 from test_storages import assert_one_final
 
 import optuna_bisect as ob
-from optuna_bisect import asking
-from optuna_bisect.curves import Curve
-from optuna_bisect.evidence import Probe
-from optuna_bisect.gather import gather
-from optuna_bisect.grid import Grid
-from optuna_bisect.parallel import answer, founded, led_by_running
-from optuna_bisect.search import Proposal
+from optuna_bisect.search.assessment import gather
+from optuna_bisect.search.evidence import Probe
+from optuna_bisect.search.grid import Grid
+from optuna_bisect.search.proposal import Proposal
+from optuna_bisect.search.running import answer, founded, led_by_running
+from optuna_bisect.verdicts.curve import Curve
+from optuna_bisect.workers import rate_claim
 
 TRAINER = Trainer()
 COLLAPSED = Curve(tuple(range(0, 20, 2)), (2.3, *(1.0 + 0.15 * i for i in range(9))))
@@ -109,7 +109,7 @@ def test_two_probes_side_by_side_judge_each_other() -> None:
 
 def test_two_that_choose_the_same_rate_at_one_moment_end_with_two_rates(monkeypatch) -> None:
     storage, meet, chosen = InMemoryStorage(), threading.Barrier(2), []
-    choose, first = asking.choose, threading.local()
+    choose, first = rate_claim.choose, threading.local()
 
     def choose_alike(*args, **kwargs) -> Proposal:
         if not getattr(first, "done", False):
@@ -118,7 +118,7 @@ def test_two_that_choose_the_same_rate_at_one_moment_end_with_two_rates(monkeypa
             return Proposal(1e-3, "halve")
         return choose(*args, **kwargs)
 
-    monkeypatch.setattr(asking, "choose", choose_alike)
+    monkeypatch.setattr(rate_claim, "choose", choose_alike)
 
     def work() -> None:
         trial = join_study(storage, "s").ask()

@@ -11,7 +11,7 @@ from curves import STEPS, make_objective
 from protocol_model import Rules, is_at_rest, n_complete, reachable, with_one_more
 
 import optuna_bisect as ob
-from optuna_bisect.history import read_history
+from optuna_bisect.study.history import read_history
 
 
 @functools.cache

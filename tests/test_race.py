@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optuna_bisect.race import MAX_LEGS, SPACING, Race, advance_race, reopen
+from optuna_bisect.feedback.race import MAX_LEGS, SPACING, Race, advance_race, reopen
 
 N = 8
 

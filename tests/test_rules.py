@@ -14,11 +14,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import optuna_bisect.rules
-from optuna_bisect.rules import Losses, Settings, State, advance, begin_race, is_healthy, rate
-from optuna_bisect.schedule import Schedule
-from optuna_bisect.signals import critical, elasticity, noise, serial, slope, trend, zigzag
-from optuna_bisect.symptoms import find_overshoot
+import optuna_bisect.feedback.engine
+from optuna_bisect.feedback.detectors import find_overshoot
+from optuna_bisect.feedback.engine import (
+    Losses,
+    Settings,
+    State,
+    advance,
+    begin_race,
+    is_healthy,
+    rate,
+)
+from optuna_bisect.feedback.schedule import Schedule
+from optuna_bisect.feedback.trend_tests import (
+    critical,
+    elasticity,
+    noise,
+    serial,
+    slope,
+    trend,
+    zigzag,
+)
 
 SCHEDULE = Schedule(start_lr=0.1, probe_steps=160, final_steps=2000, low=0.01, high=1.0)
 OPEN = Schedule(start_lr=0.1, probe_steps=160, low=0.001, high=1.0)
@@ -123,13 +139,13 @@ def test_state_and_settings_are_frozen():
 
 
 def test_the_engine_imports_only_numpy_the_standard_library_and_its_own_layer():
-    own = {"moves", "race", "schedule", "signals", "state", "symptoms"}
-    package = Path(optuna_bisect.rules.__file__).parent
-    for name in (*own, "rules"):
+    own = {"gain", "race", "schedule", "trend_tests", "state", "detectors"}
+    package = Path(optuna_bisect.__file__).parent / "feedback"
+    for name in (*own, "engine"):
         for node in ast.walk(ast.parse((package / f"{name}.py").read_text())):
             if isinstance(node, ast.ImportFrom):
                 root, _, rest = (node.module or "").partition(".")
-                inside = root == "optuna_bisect" and rest in own
+                inside = root == "optuna_bisect" and rest.removeprefix("feedback.") in own
                 assert inside or root == "numpy" or root in sys.stdlib_module_names
 
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optuna_bisect.curves import Curve, is_above
-from optuna_bisect.evidence import Probe, initial_loss
-from optuna_bisect.gather import extend, gather
-from optuna_bisect.grid import SPACING, Grid
-from optuna_bisect.search import choose, propose
-from optuna_bisect.verdicts import classify
+from optuna_bisect.search.assessment import extend, gather
+from optuna_bisect.search.evidence import Probe, initial_loss
+from optuna_bisect.search.grid import SPACING, Grid
+from optuna_bisect.search.proposal import choose, propose
+from optuna_bisect.verdicts.classifier import classify
+from optuna_bisect.verdicts.curve import Curve, is_above
 
 GRID = Grid(1e-6, 1.0)
 STEPS = tuple(range(0, 121, 10))

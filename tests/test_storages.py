@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from worker import load_study, open_storage
 
 import optuna_bisect as ob
-from optuna_bisect import _attrs
+from optuna_bisect.study import attributes
 
 
 def rates(study: optuna.Study) -> list[float]:
@@ -183,15 +183,15 @@ def test_a_thread_that_ends_after_a_reading_began_is_no_abandoned_worker() -> No
     names, go = [], threading.Event()
 
     def work() -> None:
-        names.append(_attrs.worker_id())
+        names.append(attributes.worker_id())
         go.wait()
 
     thread = threading.Thread(target=work)
     thread.start()
     while not names:
         time.sleep(0.001)
-    before = _attrs.live_threads()
+    before = attributes.live_threads()
     go.set()
     thread.join()
-    assert not _attrs.is_abandoned(names[0], before)
-    assert _attrs.is_abandoned(names[0], _attrs.live_threads())
+    assert not attributes.is_abandoned(names[0], before)
+    assert attributes.is_abandoned(names[0], attributes.live_threads())

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optuna_bisect import Verdict
-from optuna_bisect.curves import Curve
-from optuna_bisect.verdicts import Incumbent, classify, compare_ends
+from optuna_bisect.verdicts.classifier import Incumbent, classify, compare_ends
+from optuna_bisect.verdicts.curve import Curve
 
 PROBE = 120
 

@@ -12,10 +12,10 @@ import pytest
 from curves import BEST, HIGH, LOW, STEPS, Trainer, make_objective, with_role
 
 import optuna_bisect as ob
-from optuna_bisect.bracket_figure import get_bracket_info
-from optuna_bisect.curves_figure import get_curves_info
-from optuna_bisect.looks import LOOKS
-from optuna_bisect.summary import summarize
+from optuna_bisect.figures.bracket import get_bracket_info
+from optuna_bisect.figures.curves import get_curves_info
+from optuna_bisect.figures.style import LOOKS
+from optuna_bisect.figures.summary import summarize
 from optuna_bisect.visualization import plot_bracket, plot_curves
 
 PLOTS = [plot_bracket, plot_curves]

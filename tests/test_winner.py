@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optuna_bisect import BisectionSampler, Bracket, VerdictPruner, find_winner
-from optuna_bisect.curves import Curve
-from optuna_bisect.evidence import Probe
-from optuna_bisect.fit import fit_rate
-from optuna_bisect.gather import gather
-from optuna_bisect.grid import SPACING, Grid
-from optuna_bisect.winner import HIGH_EDGE, LOW_EDGE, correct
+from optuna_bisect.decisions.winner import HIGH_EDGE, LOW_EDGE, correct
+from optuna_bisect.search.assessment import gather
+from optuna_bisect.search.evidence import Probe
+from optuna_bisect.search.grid import SPACING, Grid
+from optuna_bisect.search.parabola import fit_rate
+from optuna_bisect.verdicts.curve import Curve
 
 GRID = Grid(1e-6, 1.0)
 

@@ -1,0 +1,94 @@
+"""What a study's pruner has to keep to beside the sampler, whatever pruner the user chose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    NopPruner,
+    PatientPruner,
+    ThresholdPruner,
+)
+
+from optuna_bisect.pruners import VerdictPruner, prune_final
+from optuna_bisect.study import attributes
+from optuna_bisect.study.settings import Settings
+from optuna_bisect.workers.heartbeat_guard import note_alive
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+
+def attend(study: Study) -> None:
+    """Wrap the study's pruner where it would harm the life cycle of its trials.
+
+    - A pruner that compares runs would cut the final trial: it lags behind probes whose rates
+      are made for short runs. So divergence alone ends it, and limits that the user set himself.
+    - A pruner that knows nothing of ``stale_after`` gives no sign of life.
+    - PatientPruner asks the pruner inside only once a run has stopped improving, so that a
+      balanced probe would run to its full length.
+
+    Args:
+        study: The study of the sampler.
+    """
+    whole = attributes.whole_study(study)
+    pruner = whole.pruner
+    if isinstance(pruner, _HARMLESS):
+        return
+    if isinstance(pruner, HyperbandPruner):
+        whole.pruner = _AttendedHyperband(pruner)
+    elif isinstance(pruner, PatientPruner) and isinstance(pruner._wrapped_pruner, VerdictPruner):
+        whole.pruner = _Attended(pruner, pruner._wrapped_pruner)
+    else:
+        whole.pruner = _Attended(pruner)
+
+
+class _Attended(BasePruner):
+    """Asks the user's pruner, except about the end of a probe and in the final trial."""
+
+    def __init__(self, outer: BasePruner, inner: VerdictPruner | None = None) -> None:
+        self._outer = outer
+        self._inner = inner
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Ask whoever is responsible for this moment of the trial."""
+        attrs = attributes.read(trial)
+        if self._inner is not None and _is_probe_over(trial, attrs):
+            return self._inner.prune(study, trial)
+        if not isinstance(self._outer, ThresholdPruner) and attrs.role == "final":
+            return _spare(study, trial, attrs)
+        note_alive(study, trial, attrs.stale_after)
+        return self._outer.prune(study, trial)
+
+
+class _AttendedHyperband(HyperbandPruner):
+    """The same for Hyperband, which Optuna knows by its class: it takes over all of its state."""
+
+    def __init__(self, outer: HyperbandPruner) -> None:
+        self.__dict__ = outer.__dict__
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Ask Hyperband, except in the final trial."""
+        attrs = attributes.read(trial)
+        if attrs.role == "final":
+            return _spare(study, trial, attrs)
+        note_alive(study, trial, attrs.stale_after)
+        return super().prune(study, trial)
+
+
+def _spare(study: Study, trial: FrozenTrial, attrs: attributes.Attrs) -> bool:
+    if trial.last_step is None:
+        return False
+    note_alive(study, trial, attrs.stale_after)
+    return prune_final(study, trial, Settings(stale_after=attrs.stale_after))
+
+
+def _is_probe_over(trial: FrozenTrial, attrs: attributes.Attrs) -> bool:
+    steps = attrs.probe_steps if attrs.role == "probe" else None
+    return steps is not None and (trial.last_step or 0) + 1 >= steps
+
+
+_HARMLESS = (VerdictPruner, NopPruner, _Attended, _AttendedHyperband)

@@ -1,0 +1,138 @@
+"""Which role a new trial takes: the claim protocol as a pure decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from optuna_bisect.decisions.winner import judge, plan_final
+from optuna_bisect.search.running import led_by_running, running_probes
+from optuna_bisect.verdicts.curve import PROGRESS_RATIO
+
+if TYPE_CHECKING:
+    from optuna_bisect.study.attributes import Role
+    from optuna_bisect.study.history import History
+
+# After this many final trials that failed, the study stops.
+MAX_FAILED_FINALS = 3
+
+
+class Decision(NamedTuple):
+    """The role of a trial.
+
+    Attributes:
+        role: The role, None while the trial has to wait for another one.
+        reason: One sentence for people, None for an ordinary probe.
+        is_warning: Whether the reason asks the user to do something.
+        wait_for: Number of the trial to wait for.
+    """
+
+    role: Role | None
+    reason: str | None = None
+    is_warning: bool = False
+    wait_for: int | None = None
+
+
+def decide(
+    history: History, number: int, *, is_fixed: bool, may_wait: bool, exponent: float
+) -> Decision:
+    """Decide on the role of a new trial.
+
+    Optuna has no compare-and-set, so the lowest trial number wins: a trial claims the final role
+    only when every live trial with a lower number has a role, and none of them is final.
+
+    Args:
+        history: What storage holds, without this trial.
+        number: This trial's number.
+        is_fixed: Whether the user chose its rate.
+        may_wait: Whether the trial may wait for a final trial in another thread of its process.
+        exponent: The horizon exponent.
+
+    Returns:
+        The decision.
+    """
+    if is_fixed or not history.has_final:
+        return Decision("probe")
+    done = next((f for f in history.past.finals if f.is_complete), None)
+    if done is not None:
+        return Decision("surplus", f"nothing left to do: final trial {done.number} is complete")
+    failed = [f.number for f in history.past.finals if f.has_failed]
+    if len(failed) >= MAX_FAILED_FINALS:
+        return Decision(
+            "surplus",
+            f"final trials {failed} were ended by exceptions or by another pruner, or returned no "
+            "finite value at their end: stopping",
+            is_warning=True,
+        )
+    for other in history.running:
+        if other.role == "final":
+            if may_wait and other.is_local:
+                return Decision(None, wait_for=other.number)
+            return Decision("surplus", f"final trial {other.number} is running elsewhere")
+    if not judge(history).is_over or _may_change(history):
+        return Decision("probe")
+    return _decide_over(history, number, exponent)
+
+
+def _may_change(history: History) -> bool:
+    """Tell whether a probe that still runs would cut the incumbent, were it the incumbent."""
+    evidence = history.evidence()
+    if evidence is None or history.is_overrun:
+        return False
+    running = running_probes(history.running)
+    return led_by_running(evidence, running, lead=1 / PROGRESS_RATIO) is not evidence
+
+
+def forestalled_by(history: History, number: int) -> str | None:
+    """Say why a final trial has to give way, None where it has not.
+
+    Of two live final trials the one with the lower number stays. Two come about where a worker
+    was stopped for longer than the grace period in the middle of its claim, or was taken for dead
+    and came back: the storages have no compare-and-set that would exclude it.
+
+    Args:
+        history: What storage holds, without this trial.
+        number: The final trial's number.
+
+    Returns:
+        The reason in one sentence.
+    """
+    done = [f.number for f in history.past.finals if f.is_complete]
+    if done:
+        return f"final trial {done[0]} is complete"
+    older = [r.number for r in history.running if r.role == "final" and r.number < number]
+    return f"final trial {older[0]} is running elsewhere" if older else None
+
+
+def _decide_over(history: History, number: int, exponent: float) -> Decision:
+    if judge(history).winner is None:
+        return Decision(
+            "surplus",
+            _why_no_winner(history),
+            is_warning=True,
+        )
+    if plan_final(history, exponent) is None:
+        return Decision(
+            "surplus",
+            "every final trial diverged, down to the low end of the range; lower the range",
+            is_warning=True,
+        )
+    undecided = [r.number for r in history.running if r.role is None and r.number < number]
+    if undecided:
+        return Decision(None, wait_for=undecided[0])
+    return Decision("final")
+
+
+def _why_no_winner(history: History) -> str:
+    """Say what a user can do where no probe can be recommended."""
+    evidence = history.evidence()
+    if evidence is None or not any(p.is_finite and p.has_score for p in evidence.probes):
+        return (
+            "no winner: no probe ended with a finite loss; lower the range of the rate, or look "
+            "for the reason in the objective"
+        )
+    word = "rose" if history.report_sign > 0 else "fell"
+    return (
+        f"no winner: in every probe what was reported {word} from its first value on; where that "
+        "was meant to be so (a loss reported, an accuracy returned), set report_direction of the "
+        "pruner; else lower the range of the rate"
+    )

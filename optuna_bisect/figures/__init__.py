@@ -1,0 +1,1 @@
+"""What the figures show, and how they are drawn."""

@@ -1,0 +1,204 @@
+"""A study as people want to see it: one row per trial, the winner and the final trial.
+
+Figures, the dashboard's note and the tables of the studies are all made from this.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from optuna_bisect.decisions.winner import find_winner
+from optuna_bisect.study import attributes
+from optuna_bisect.study.history import read_history
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from optuna_bisect.bracket import Bracket
+    from optuna_bisect.decisions.winner import Winner
+
+_STATES = {
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+    TrialState.FAIL: "failed",
+    TrialState.COMPLETE: "complete",
+}
+HEADER = ("trial", "rate", "verdict", "steps", "bracket", "reason")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial that has a learning rate.
+
+    Attributes:
+        number: Trial number.
+        rate: Its learning rate.
+        is_final: Whether it is a final trial; all others count as probes.
+        outcome: Its verdict, or ``"running"``, ``"failed"``, ``"complete"``, ``"no verdict"``.
+        reason: One sentence, empty where nobody gave one.
+        bracket: The bracket that it was proposed from, or the limits of Phase 2.
+        steps: Steps of its reports, ascending.
+        losses: Its reports as they came, whatever their direction.
+        value: What it returned, None if it did not.
+    """
+
+    number: int
+    rate: float
+    is_final: bool
+    outcome: str
+    reason: str
+    bracket: Bracket | None
+    steps: tuple[int, ...]
+    losses: tuple[float, ...]
+    value: float | None
+
+    @property
+    def n_steps(self) -> int:
+        """Steps that were paid for."""
+        return self.steps[-1] + 1 if self.steps else 0
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row of a table under ``HEADER``."""
+        limits = f"{self.bracket.low:.3g} .. {self.bracket.high:.3g}" if self.bracket else ""
+        outcome = f"final, {self.outcome}" if self.is_final else self.outcome
+        return (
+            str(self.number), f"{self.rate:.3g}", outcome, str(self.n_steps), limits, self.reason
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A study, ready to be shown.
+
+    Attributes:
+        rows: Trials with a rate by number, without surplus ones.
+        winner: The winner, None while there is none.
+        final: The final trial that completed, else the latest one, None while there is none.
+        final_steps: Length of the full run, None if unknown.
+        is_report_maximized: Whether reports are better the higher they are.
+        param_name: Name of the rate, None while no trial has one.
+        stopped: Why the latest trial found nothing to do, None where it did.
+    """
+
+    rows: tuple[Row, ...]
+    winner: Winner | None
+    final: Row | None
+    final_steps: int | None
+    is_report_maximized: bool
+    param_name: str | None
+    stopped: str | None = None
+
+    @property
+    def probes(self) -> tuple[Row, ...]:
+        """The rows that are no final trial."""
+        return tuple(row for row in self.rows if not row.is_final)
+
+    @property
+    def cost(self) -> float | None:
+        """Steps paid for probes, in full runs; None where the full length is unknown."""
+        if self.final_steps is None:
+            return None
+        return sum(row.n_steps for row in self.probes) / self.final_steps
+
+    @property
+    def conclusion(self) -> str:
+        """Where the study stands, in a few sentences."""
+        if self.param_name is None:
+            return "No learning rate yet: no trial has a log-scale float or what param_name names."
+        if self.winner is None:
+            n_probes = f"{len(self.probes)} probe{'s' * (len(self.probes) != 1)}"
+            if self.stopped is None:
+                return f"No winner yet: {n_probes} so far."
+            return f"No winner after {n_probes}: {self.stopped.removeprefix('no winner: ')}."
+        found = f"Probe {self.winner.number} won with a rate of {self.winner.lr:.3g}"
+        if self.winner.bracket is not None:
+            found += f" inside {self.winner.bracket.low:.3g} .. {self.winner.bracket.high:.3g}"
+        return f"{found} ({self.winner.status}).{self._what_became_of_it(self.winner.lr)}"
+
+    def _what_became_of_it(self, lr: float) -> str:
+        """Say what the final trials made of the winner's rate."""
+        text = ""
+        if self.final is not None:
+            first, last = next(row for row in self.rows if row.is_final), self.final
+            is_same = last.rate == first.rate
+            text = f" {_corrected(first.rate / lr if lr else 1.0, last if is_same else first)}."
+            if not is_same:
+                text += f" That diverged; final trial {last.number} took {last.rate:.3g}."
+        is_open = self.final is None or self.final.outcome not in ("complete", "running")
+        if is_open and self.stopped is not None:
+            text += f" The study stopped: {self.stopped}."
+        return text
+
+
+def _corrected(ratio: float, final: Row) -> str:
+    if math.isclose(ratio, 1, rel_tol=1e-6):
+        return f"Final trial {final.number} took it as it is: probes were as long as the full run"
+    return (
+        f"Corrected by {ratio:.3g} for the longer run, that is {final.rate:.3g} for final trial "
+        f"{final.number}"
+    )
+
+
+def summarize(study: Study) -> Summary:
+    """Read a study for people.
+
+    Args:
+        study: Any study; one that ``BisectionSampler`` never saw gives rows without brackets.
+
+    Returns:
+        The summary.
+    """
+    history = read_history(study)
+    rows = tuple(
+        _to_row(trial, history.param_name or "")
+        for trial in attributes.all_trials(study)
+        if isinstance(trial.params.get(history.param_name or ""), float)
+        and attributes.read(trial).role != "surplus"
+    )
+    finals = [row for row in rows if row.is_final]
+    complete = [row for row in finals if row.value is not None and row.outcome == "complete"]
+    return Summary(
+        rows=rows,
+        winner=find_winner(study),
+        final=next(reversed(complete or finals), None),
+        final_steps=history.final_steps,
+        is_report_maximized=history.report_sign < 0,
+        param_name=history.param_name,
+        stopped=_find_stop(study),
+    )
+
+
+def _find_stop(study: Study) -> str | None:
+    trials = attributes.all_trials(study)
+    last = attributes.read(trials[-1]) if trials else None
+    return last.reason if last is not None and last.role == "surplus" else None
+
+
+def _to_row(trial: FrozenTrial, param_name: str) -> Row:
+    attrs = attributes.read(trial)
+    value = trial.values[0] if trial.values and trial.state == TrialState.COMPLETE else None
+    reports = sorted(trial.intermediate_values.items())
+    return Row(
+        number=trial.number,
+        rate=trial.params[param_name],
+        is_final=attrs.role == "final",
+        outcome=_outcome_of(trial, attrs),
+        reason=attrs.reason or ("" if value is None else f"returned {value:.4g}"),
+        bracket=attrs.bracket,
+        steps=tuple(step for step, _ in reports),
+        losses=tuple(float(loss) for _, loss in reports),
+        value=value,
+    )
+
+
+def _outcome_of(trial: FrozenTrial, attrs: attributes.Attrs) -> str:
+    """Return the recorded verdict, else what became of the trial."""
+    if attrs.verdict is not None:
+        return attrs.verdict
+    return _STATES.get(trial.state, "no verdict")

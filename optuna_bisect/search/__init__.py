@@ -1,0 +1,1 @@
+"""Which learning rate the next probe should try."""

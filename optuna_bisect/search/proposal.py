@@ -1,0 +1,249 @@
+"""The search: which rate is worth the next probe, given the evidence so far.
+
+The rules, the ones that were tried instead, and their measurements are in studies/LOG.md.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from optuna_bisect.verdicts.curve import is_behind, progress_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from optuna_bisect.search.evidence import Evidence
+    from optuna_bisect.search.grid import Grid
+
+Question = Literal["start", "warm", "scan", "deepen", "halve", "recheck", "spread"]
+
+# A probe is proposed at most this many points away from the incumbent.
+MAX_REACH = 3
+# After so many flat probes without an incumbent one is run in full.
+FLATS_PER_RUN = 4
+# Where to go on when a warm start shows no progress: the earlier rate is probably not far too low.
+WARM_POINTS = (-1, -3)
+# A warm start is far off where the point beside it makes more than twice its progress.
+FAR_SHARE = 0.5
+# A search without end stops halving at this share of the spacing: one part in 10^6 of the rate.
+MIN_GAP = 1e-6
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+class Proposal(NamedTuple):
+    """A rate to probe next, and the question that it answers."""
+
+    rate: float
+    question: Question
+
+
+def propose(
+    evidence: Evidence, pending: Sequence[float] = (), *, endless: bool = False
+) -> Proposal | None:
+    """Choose the next rate.
+
+    Args:
+        evidence: What is known.
+        pending: Rates of probes that still run: not asked again.
+        endless: Go on with a finer grid where the search would be over.
+
+    Returns:
+        The proposal, or None where the search has converged (or, with pending probes, where it
+        may have).
+    """
+    grid = evidence.grid
+    taken = {grid.nearest(rate) for rate in pending}
+    found = _propose_coarse(evidence, taken)
+    if found is not None:
+        return Proposal(grid.rate_at(found[0]), found[1])
+    return _refine(evidence, pending) if endless else None
+
+
+def _refine(evidence: Evidence, pending: Sequence[float]) -> Proposal | None:
+    """Halve the wider gap beside the incumbent, finer than the grid; the low side of equals."""
+    if evidence.incumbent is None:
+        return None
+    best, grid = evidence.incumbent.rate, evidence.grid
+    here = grid.position(best)
+    below = max([r for r in pending if r < best], default=evidence.below or best)
+    above = min([r for r in pending if r > best], default=evidence.above or best)
+    below = max(below, evidence.below or below)
+    above = min(above, evidence.above or above)
+    low, high = grid.position(below), grid.position(above)
+    if max(here - low, high - here) < MIN_GAP:
+        return None
+    middle = (low + here) / 2 if here - low >= high - here else (here + high) / 2
+    return Proposal(grid.rate_at(middle), "halve")
+
+
+def choose(
+    evidence: Evidence,
+    pending: Sequence[float],
+    *,
+    ahead: int = 0,
+    endless: bool = False,
+    number: int | None = None,
+) -> Proposal:
+    """Choose a rate for one of several workers, in any case.
+
+    Args:
+        evidence: What is known.
+        pending: Rates of probes that still run.
+        ahead: Number of running probes that will choose before this one.
+        endless: Go on with a finer grid where the search would be over.
+        number: The trial's number, which no other trial has; by default that of all probes.
+
+    Returns:
+        The proposal: where every question of interest is being asked, the unseen point nearest
+        to the incumbent.
+    """
+    taken = list(pending)
+    for _ in range(ahead):
+        taken.append(choose(evidence, taken, endless=endless).rate)
+    if number is None:
+        number = len(evidence.probes) + len(taken)
+    return propose(evidence, taken, endless=endless) or _spread(evidence, taken, number)
+
+
+def _spread(evidence: Evidence, pending: Sequence[float], number: int) -> Proposal:
+    """Return the unseen point nearest to the incumbent; where all are seen, fill the range.
+
+    Multiples of the golden ratio, modulo 1, fill a range evenly and never repeat (Kronecker
+    sequence; Niederreiter 1992, chapter 3), if no two workers take the same multiple.
+    """
+    grid = evidence.grid
+    known = evidence.seen.keys() | {grid.nearest(rate) for rate in pending}
+    n_points = grid.last - grid.first + 1
+    centre = grid.nearest(evidence.incumbent.rate) if evidence.incumbent else 0
+    for i in _outwards(centre, grid) if len(known) < n_points else ():
+        if i not in known:
+            return Proposal(grid.rate_at(i), "spread")
+    low, high = grid.position(grid.low), grid.position(grid.high)
+    share = number * GOLDEN % 1
+    return Proposal(grid.rate_at(low + share * (high - low)), "spread")
+
+
+def _outwards(centre: int, grid: Grid) -> Iterable[int]:
+    for distance in range(1, grid.last - grid.first + 1):
+        for i in (centre - distance, centre + distance):
+            if grid.first <= i <= grid.last:
+                yield i
+
+
+def _propose_coarse(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
+    if evidence.incumbent is None:
+        return _propose_scan(evidence, taken)
+    grid = evidence.grid
+    if len(evidence.seen.keys() | taken) > grid.last - grid.first:
+        # Every point is seen.
+        return _propose_recheck(evidence, taken)
+    if not evidence.incumbent.is_full and not evidence.incumbent.is_broken:
+        # It still runs: what it does not answer yet is not asked again.
+        return _propose_near(evidence, taken)
+    return _propose_near(evidence, taken) or _propose_recheck(evidence, taken)
+
+
+def _propose_scan(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
+    """Look for any progress: between the highest flat point and the lowest collapse first."""
+    grid, known = evidence.grid, sorted(set(evidence.seen) | taken)
+    if not known:
+        return 0, "start" if grid.origin is None else "warm"
+    top = min(evidence.collapsed, default=grid.last + 1)
+    if top == grid.first:
+        # Everything overshoots.
+        return None
+    deeper = _propose_deeper(evidence, taken)
+    if deeper is not None:
+        return deeper
+    flat = [i for i in evidence.seen if i < top]
+    floor = max(flat, default=grid.first - 1)
+    beside = _propose_beside_start(known, grid, top)
+    if beside is not None:
+        return beside
+    inner = _widest([floor, *(i for i in known if floor < i < top), top])
+    return inner or _widest([grid.first - 1, *known, grid.last + 1])
+
+
+def _propose_beside_start(
+    known: Sequence[int], grid: Grid, top: int
+) -> tuple[int, Question] | None:
+    """Leave a warm start that showed no progress: below, before the whole range is scanned.
+
+    A rate that is somewhat too low would still have shown some progress.
+    """
+    if grid.origin is None:
+        return None
+    for point in WARM_POINTS:
+        if point not in known and grid.first <= point < min(top, grid.last + 1):
+            return point, "scan"
+    return None
+
+
+def _propose_deeper(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
+    """Run the most promising flat probe in full where short looks do not rise out of the noise."""
+    n_flat = sum(not p.is_full and p.is_finite for p in evidence.probes)
+    n_asked = sum(p.question == "deepen" for p in evidence.probes)
+    initial = evidence.initial
+    if initial is None or n_flat < FLATS_PER_RUN * (n_asked + 1):
+        return None
+    progress = {
+        i: max(progress_of(p.curve, initial) if len(p.curve) else 0.0 for p in probes)
+        for i, probes in evidence.seen.items()
+        if i not in evidence.collapsed | taken and not any(p.is_full for p in probes)
+    }
+    best = max(progress, key=progress.__getitem__, default=None)
+    return None if best is None else (best, "deepen")
+
+
+def _widest(points: Sequence[int]) -> tuple[int, Question] | None:
+    """Return the middle of the widest gap between neighbouring points, the upper one of equals."""
+    width, a, b = max((b - a, a, b) for a, b in pairwise(points))
+    return ((a + b + 1) // 2, "scan") if width > 1 else None
+
+
+def _propose_near(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
+    """Halve the wider unseen gap beside the incumbent; the low side where both are equal."""
+    if evidence.incumbent is None:
+        return None
+    grid, known = evidence.grid, set(evidence.seen) | taken
+    i = grid.nearest(evidence.incumbent.rate)
+    below = i - 1 - max([j for j in known if j < i], default=grid.first - 1)
+    above = min([j for j in known if j > i], default=grid.last + 1) - i - 1
+    if below <= 0 and above <= 0:
+        return None
+    reach = min(MAX_REACH, (max(below, above) + 1) // 2)
+    if grid.origin is not None and not _is_far(evidence, i):
+        # An earlier study's rate is probably near: its neighbours first, then longer steps.
+        reach = min(reach, max(1, abs(i)))
+    return (i - reach if below >= above else i + reach), "halve"
+
+
+def _is_far(evidence: Evidence, i: int) -> bool:
+    """Tell whether the incumbent left the point nearer to a warm start far behind."""
+    incumbent, initial = evidence.incumbent, evidence.initial
+    if incumbent is None or initial is None or i == 0:
+        return False
+    shares = [
+        share
+        for probe in evidence.seen.get(i - 1 if i > 0 else i + 1, ())
+        if len(probe.curve) and probe.is_finite
+        if (share := is_behind(probe.curve, initial, incumbent.curve)) is not None
+    ]
+    return bool(shares) and max(shares) < FAR_SHARE
+
+
+def _propose_recheck(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
+    """Run a neighbour once more that an older incumbent cut and the present one would not."""
+    incumbent, initial = evidence.incumbent, evidence.initial
+    if incumbent is None or initial is None:
+        return None
+    i = evidence.grid.nearest(incumbent.rate)
+    for j in (i - 1, i + 1):
+        probes = evidence.seen.get(j, ())
+        if j in taken or len(probes) != 1 or probes[0].is_full or not probes[0].is_finite:
+            continue
+        if is_behind(probes[0].curve, initial, incumbent.curve) is None:
+            return j, "recheck"
+    return None

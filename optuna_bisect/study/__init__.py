@@ -1,0 +1,1 @@
+"""What the storage of an Optuna study says."""

@@ -1,0 +1,1 @@
+"""Phase 2 on the side of torch."""

@@ -1,0 +1,64 @@
+"""The exception of a run whose loss is not finite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from optuna_bisect.study import attributes
+from optuna_bisect.verdicts.classifier import Verdict
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+
+class Diverged(FloatingPointError):
+    """A loss that is not finite, with no good weights to go back to.
+
+    Under ``BisectionLR.for_trial`` it is an ``optuna.TrialPruned`` as well: the study goes on.
+
+    Attributes:
+        step: Steps done when it was noticed.
+        lr: Rate of the first parameter group at that time.
+    """
+
+    def __init__(self, step: int, lr: float) -> None:
+        super().__init__(f"The loss is not finite at step {step} with learning rate {lr:.6g}.")
+        self.step = step
+        self.lr = lr
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by step and rate: process pools send exceptions back."""
+        return type(self), (self.step, self.lr)
+
+
+class DivergedTrial(Diverged, optuna.TrialPruned):
+    """The same inside a trial."""
+
+
+def divergence(step: int, lr: float, trial: BaseTrial | None) -> Diverged:
+    """Make the exception; inside a trial, first record the verdict.
+
+    A finished trial is read-only, so this cannot wait until Optuna has caught the exception.
+
+    Args:
+        step: Steps done.
+        lr: Rate of the first parameter group.
+        trial: The running trial, None outside a study.
+
+    Returns:
+        The exception to raise.
+    """
+    if trial is None:
+        return Diverged(step, lr)
+    diverged = DivergedTrial(step, lr)
+    _write_verdict(trial, str(diverged))
+    return diverged
+
+
+def _write_verdict(trial: BaseTrial, reason: str) -> None:
+    """Record the verdict before the trial is finished and read-only."""
+    verdict = Verdict("overshoot", 1.0, reason)
+    for name, value in attributes.verdict_attrs(verdict).items():
+        trial.set_user_attr(attributes.PREFIX + name, value)

@@ -1,0 +1,107 @@
+"""How a plan becomes the options of Phase 2, and what the options are by default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from optuna_bisect.bracket import Bracket
+from optuna_bisect.training.param_groups import first_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch.optim import Optimizer
+
+    from optuna_bisect.study.trial_plan import TrialPlan
+
+_MIN_LEVELS = 8
+"""The shortest leg of a race, in intervals."""
+_MAX_LEG = 0.1
+"""The longest leg, as a share of the run: in shorter runs there is no race."""
+
+
+def check_options(
+    optimizer: Optimizer,
+    restore: object,
+    steps_per_call: int,
+    interval_steps: int | None,
+    leg_fraction: float,
+) -> None:
+    """Reject what the schedule and the feedback do not check themselves."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"optimizer must be an Optimizer but got {type(optimizer).__name__}.")
+    if steps_per_call < 1:
+        raise ValueError(f"steps_per_call must be at least 1 but got {steps_per_call}.")
+    if interval_steps is not None and interval_steps < 1:
+        raise ValueError(f"interval_steps must be at least 1 but got {interval_steps}.")
+    if restore is not None and not (isinstance(restore, (tuple, list)) and len(restore) == 2):
+        raise ValueError(f"restore must be a pair (model, optimizer) but got {restore!r}.")
+    if not 0 <= leg_fraction <= 1:
+        raise ValueError(f"leg_fraction must be in [0, 1] but got {leg_fraction}.")
+
+
+def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
+    """Return the loss; say how trainers give it where one called the scheduler without."""
+    if train_loss is None:
+        raise TypeError(
+            "BisectionLR.step needs the training loss but got none. In Lightning configure the "
+            "scheduler with 'reduce_on_plateau': True and 'monitor'; in Transformers step it in a "
+            "callback (README.md)."
+        )
+    return train_loss
+
+
+def plan_options(
+    plan: TrialPlan, optimizer: Optimizer, chosen: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Turn the plan of a final trial into arguments that the constructor accepts.
+
+    By default the rate is the corrected one, constant, with a long anneal: the start of the law,
+    the winner's own rate, ruins some networks within a few steps (studies/LOG.md).
+
+    Args:
+        plan: The plan.
+        optimizer: Its rate stands in where the plan has none.
+        chosen: Options that the user gave; they take precedence.
+
+    Returns:
+        The plan's options with the user's.
+    """
+    start, shape = plan.start_lr or first_rate(optimizer), dict[str, Any]()
+    if plan.lr is not None and chosen.get("decay") in (None, "none"):
+        start, shape = plan.lr, {"decay": "none", "anneal_fraction": 0.5}
+    bracket, probe_steps = plan.bracket, plan.probe_steps
+    if bracket is not None:
+        # A corrected rate, or the next one after a final trial that diverged, may lie below.
+        bracket = Bracket(min(bracket.low, start), max(bracket.high, start))
+    if probe_steps is not None and plan.final_steps is not None:
+        probe_steps = min(probe_steps, plan.final_steps)
+    return {
+        "bracket": bracket,
+        "start_lr": start,
+        "probe_steps": probe_steps,
+        "final_steps": plan.final_steps,
+        # Without a probe there is nothing to judge by.
+        "feedback": chosen.get("probe_steps", probe_steps) is not None,
+        # The search has found the rate; a race would pay for it a second time.
+        "leg_fraction": 0.0,
+        **shape,
+        **chosen,
+    }
+
+
+def default_interval(probe_steps: int | None, final_steps: int | None) -> int:
+    """Return 1/100 of the run, at least 5 steps where that leaves 50 decisions; at least 1."""
+    if final_steps is not None:
+        return max(1, final_steps // 100, min(5, final_steps // 50))
+    return 10 if probe_steps is None else max(1, probe_steps // 10)
+
+
+def leg_levels(leg_fraction: float, interval_steps: int, final_steps: int | None) -> int:
+    """Return how many intervals a leg of the race has; 0 where there is no room for a race."""
+    if final_steps is None or leg_fraction == 0:
+        return 0
+    n_levels = max(_MIN_LEVELS, round(leg_fraction * final_steps / interval_steps))
+    return n_levels if n_levels * interval_steps <= _MAX_LEG * final_steps else 0

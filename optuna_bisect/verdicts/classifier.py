@@ -1,0 +1,266 @@
+"""Verdicts: what the loss curve of one short run says about its learning rate.
+
+Nothing here knows Optuna.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from optuna_bisect.verdicts import confidence, reasons
+from optuna_bisect.verdicts.comparison import SAME_END, gap_between
+from optuna_bisect.verdicts.curve import (
+    N_SKIPPED,
+    Curve,
+    has_jumped,
+    is_above,
+    is_behind,
+    is_flat,
+    is_leaving,
+    late_share_of,
+    least_share,
+    starts_untrained,
+    unevenness_of,
+)
+
+VerdictName = Literal["overshoot", "undershoot", "balanced"]
+VERDICT_NAMES: tuple[VerdictName, ...] = ("overshoot", "undershoot", "balanced")
+
+# Without an incumbent a run is left alone for this share of a probe: the window to recover in.
+RECOVERY_SHARE = 0.25
+# A run has not flattened when its second half brought more than this share of its progress: half
+# of what a straight line makes there.
+STRAIGHT = 0.25
+# Departures from the initial loss as uneven as this come from the rate and not from the batches.
+ERRATIC = 10.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run says about its rate, how sure that is, and why.
+
+    Args:
+        name: ``"overshoot"``: the best rate lies below. ``"undershoot"``: it lies above.
+            ``"balanced"``: it lies here.
+        confidence: Estimated probability that the name is right, in (0.5, 1].
+        reason: One sentence for people.
+
+    Raises:
+        ValueError: On an unknown name or a confidence outside (0.5, 1].
+    """
+
+    name: VerdictName
+    confidence: float
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Reject what no rule can have meant."""
+        if self.name not in VERDICT_NAMES:
+            raise ValueError(f"A verdict is one of {VERDICT_NAMES} but got {self.name!r}.")
+        if not 0.5 < self.confidence <= 1:
+            raise ValueError(f"A confidence lies in (0.5, 1] but got {self.confidence}.")
+
+
+class Incumbent(NamedTuple):
+    """The run that others are compared with.
+
+    Args:
+        number: Its trial number, for the reason.
+        rate: Its learning rate.
+        curve: Its loss curve.
+    """
+
+    number: int
+    rate: float
+    curve: Curve
+
+
+def classify(
+    curve: Curve,
+    rate: float,
+    *,
+    initial: float | None = None,
+    incumbent: Incumbent | None = None,
+    probe_steps: int | None = None,
+    is_patient: bool = False,
+    sign: int = 1,
+) -> Verdict | None:
+    """Judge a run from its loss curve, as early as the evidence allows.
+
+    Divergence is the wrong target: it sets in a median 1.6 decades above the best rate. So a run
+    is compared with the incumbent at equal steps, and absolute signs serve only until there is
+    one.
+
+    Args:
+        curve: The reports so far, lower is better.
+        rate: The run's learning rate.
+        initial: The loss before training, shared by all probes. None: unknown.
+        incumbent: The best balanced probe so far. None: there is none.
+        probe_steps: Length of a probe in steps. A run of that length gets a verdict in any case;
+            None: a run that is neither cut nor diverged gets none.
+        is_patient: Whether a run that looks flat is left to run to its end.
+        sign: 1, or -1 where the reports are maximised and their signs were turned.
+
+    Returns:
+        The verdict, or None while there is not enough evidence.
+    """
+    if not len(curve):
+        return None
+    if not curve.is_finite:
+        return not_finite(curve, sign)
+    over = probe_steps is not None and curve.horizon >= probe_steps
+    if incumbent is None or not len(incumbent.curve):
+        return _judge_alone(curve, initial, probe_steps, over, is_patient=is_patient, sign=sign)
+    if over:
+        return _judge_end(curve, rate, initial, incumbent, sign)
+    return _judge_progress(curve, rate, initial, incumbent, probe_steps=probe_steps, sign=sign)
+
+
+def not_finite(curve: Curve, sign: int = 1) -> Verdict:
+    """Return the one verdict that is certain: overshoot, at the first loss that is not finite."""
+    pairs = zip(curve.steps, curve.losses, strict=True)
+    step = next(s for s, loss in pairs if not math.isfinite(loss))
+    return Verdict("overshoot", confidence.CERTAIN, reasons.not_finite(step, sign))
+
+
+def side_of(rate: float, best_rate: float) -> tuple[VerdictName, str]:
+    """Name the verdict on a rate that lost to the best one, and where it lies."""
+    if rate > best_rate:
+        return "overshoot", "above"
+    return "undershoot", "below"
+
+
+def _decades(rate: float, other: float) -> float:
+    """Return the distance of two rates; 0 on a linear range that is not positive."""
+    return abs(math.log10(rate / other)) if min(rate, other) > 0 else 0.0
+
+
+def _judge_progress(
+    curve: Curve,
+    rate: float,
+    initial: float | None,
+    incumbent: Incumbent,
+    *,
+    probe_steps: int | None,
+    sign: int,
+) -> Verdict | None:
+    if rate == incumbent.rate:
+        return None
+    start = incumbent.curve.losses[0] if initial is None else initial
+    # An incumbent that still runs is shorter than a probe; a run that is none may take its time.
+    horizon = math.inf if probe_steps is None else max(incumbent.curve.horizon, probe_steps)
+    share = is_behind(curve, start, incumbent.curve, horizon)
+    if share is None:
+        return None
+    name, where = side_of(rate, incumbent.rate)
+    sure = confidence.of_cut(
+        _decades(rate, incumbent.rate),
+        share / least_share(curve, horizon),
+        len(curve) - N_SKIPPED,
+    )
+    number = incumbent.number
+    reason = reasons.lag(curve, start, share=share, number=number, where=where, sign=sign)
+    return Verdict(name, sure, reason)
+
+
+def _judge_end(
+    curve: Curve, rate: float, initial: float | None, incumbent: Incumbent, sign: int
+) -> Verdict:
+    best = float(np.interp(curve.steps[-1], incumbent.curve.steps, incumbent.curve.losses))
+    start = incumbent.curve.losses[0] if initial is None else initial
+    own = best + gap_between(curve, incumbent.curve, start).difference
+    progress, reference = start - best, (best, incumbent.number, incumbent.rate)
+    return compare_ends(own, rate, *reference, progress=progress, sign=sign)
+
+
+def compare_ends(
+    own: float,
+    rate: float,
+    best: float,
+    number: int,
+    best_rate: float,
+    *,
+    progress: float = 0.0,
+    sign: int = 1,
+) -> Verdict:
+    """Judge a run that was not cut by where it ended.
+
+    Args:
+        own: Its last loss, or what it returned, lower is better.
+        rate: Its rate.
+        best: The incumbent's at the same step.
+        number: The incumbent's trial number.
+        best_rate: The incumbent's rate.
+        progress: The incumbent's progress up to there; 0 or less: unknown.
+        sign: 1, or -1 where the numbers were maximised and their signs were turned.
+
+    Returns:
+        Balanced if it is the best so far or as good, else the side on which it lies.
+    """
+    compared = reasons.ends(own, best, number, sign)
+    near = confidence.of_best(_decades(rate, best_rate))
+    if own < best or rate == best_rate:
+        return Verdict("balanced", near, f"{compared}: the best so far")
+    if own - best < SAME_END * progress:
+        same = f"as good within {SAME_END:.0%} of the progress"
+        return Verdict("balanced", near, f"{compared}: {same}")
+    name, where = side_of(rate, best_rate)
+    sure = confidence.UNSCALED_END
+    if progress > 0:
+        sure = confidence.of_end((own - best) / progress)
+    return Verdict(name, sure, f"{compared}; rate {where} it")
+
+
+def _judge_alone(
+    curve: Curve,
+    initial: float | None,
+    probe_steps: int | None,
+    over: bool,
+    *,
+    is_patient: bool,
+    sign: int,
+) -> Verdict | None:
+    """Judge without an incumbent: by level and trend against the curve's own noise."""
+    if probe_steps is None or curve.horizon < RECOVERY_SHARE * probe_steps:
+        return None
+    known = initial is not None and starts_untrained(curve)
+    if not over and (not known or len(curve) <= N_SKIPPED):
+        return None
+    start = curve.losses[0] if initial is None else initial
+    if is_above(curve, start):
+        return _judge_rise(curve, start, sign)
+    if is_flat(curve, start):
+        is_open = not over and (is_patient or is_leaving(curve, start))
+        return None if is_open else _judge_flat(curve, start, sign)
+    return _judge_descent(curve, start, sign) if over else None
+
+
+def _judge_rise(curve: Curve, start: float, sign: int) -> Verdict:
+    sure = confidence.of_rise(unevenness_of(curve, start))
+    return Verdict("overshoot", sure, reasons.rise(curve, start, sign))
+
+
+def _judge_flat(curve: Curve, start: float, sign: int) -> Verdict:
+    """Guess which kind of flat this is; the search takes no direction from it."""
+    if has_jumped(curve, start):
+        return Verdict("overshoot", confidence.FLAT, reasons.jump(curve, start, sign))
+    reason = reasons.flat(curve, start, sign)
+    if unevenness_of(curve, start) < ERRATIC:
+        return Verdict("undershoot", confidence.FLAT, f"{reason}; too low, or dead")
+    # Likely an overshoot, but the halves of the pruner go by the name: see studies/LOG.md.
+    reason = f"{reason}, {reasons.erratic(curve, sign)}"
+    return Verdict("undershoot", confidence.FLOOR, reason)
+
+
+def _judge_descent(curve: Curve, start: float, sign: int) -> Verdict:
+    """Tell a descent that has flattened from one that a higher rate would speed up."""
+    late, way = late_share_of(curve, start), reasons.descent(curve, start, sign)
+    if late <= STRAIGHT:
+        reason = f"{way} and flattens; nothing to compare with yet"
+        return Verdict("balanced", confidence.FLOOR, reason)
+    reason = f"still {way}, {late:.0%} of it in the second half: too slow"
+    return Verdict("undershoot", confidence.of_straight(late), reason)

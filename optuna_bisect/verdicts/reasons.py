@@ -1,0 +1,74 @@
+"""The sentence of each verdict, in the numbers that the user reported.
+
+Curves are always minimised inside; where the user maximises, ``sign`` is -1 and turns them back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optuna_bisect.verdicts.curve import Curve
+
+
+def _show(loss: float, sign: int) -> str:
+    return f"{sign * loss:.4g}"
+
+
+def _word(sign: int) -> str:
+    return "loss" if sign > 0 else "score"
+
+
+def not_finite(step: int, sign: int) -> str:
+    """Say that a report was not finite."""
+    return f"{_word(sign)} is not finite at step {step}"
+
+
+def lag(curve: Curve, start: float, *, share: float, number: int, where: str, sign: int) -> str:
+    """Say how far a run is behind the incumbent, and on which side of it its rate lies."""
+    step = curve.steps[-1]
+    if share > 0:
+        return f"progress {share:.2f} of trial {number}'s at step {step}; rate {where} it"
+    level = f"{_word(sign)} {_show(curve.losses[-1], sign)}, at first {_show(start, sign)}"
+    return f"no progress at step {step} ({level}), unlike trial {number}; rate {where} it"
+
+
+def ends(own: float, best: float, number: int, sign: int) -> str:
+    """Say where two runs ended."""
+    return f"ends at {_show(own, sign)}, trial {number} at {_show(best, sign)}"
+
+
+def rise(curve: Curve, start: float, sign: int) -> str:
+    """Say that a run is worse than before training."""
+    side = "above" if sign > 0 else "below"
+    level = f"{_word(sign)} {_show(curve.losses[-1], sign)} is {side} the initial"
+    return f"{level} {_show(start, sign)} at step {curve.steps[-1]}, after the time to recover"
+
+
+def jump(curve: Curve, start: float, sign: int) -> str:
+    """Say that a run left its level and came back."""
+    far = max(curve.losses[1:], key=lambda loss: abs(loss - start))
+    way = f"from {_show(start, sign)} to {_show(far, sign)}"
+    now = f"came back to {_show(curve.losses[-1], sign)} at step {curve.steps[-1]}"
+    return f"{_word(sign)} went {way} and {now}"
+
+
+def flat(curve: Curve, start: float, sign: int) -> str:
+    """Say that a run shows no progress, or that it cannot show any."""
+    if len(curve) < 2:
+        level = f"{_word(sign)} {_show(curve.losses[-1], sign)} at step {curve.steps[-1]}"
+        return f"one report alone shows no progress: {level}"
+    level = f"{_word(sign)} {_show(curve.losses[-1], sign)}, at first {_show(start, sign)}"
+    return f"no progress beyond the noise at step {curve.steps[-1]}: {level}"
+
+
+def erratic(curve: Curve, sign: int) -> str:
+    """Say that it jumped about instead."""
+    return f"at {'most' if sign > 0 else 'least'} {_show(max(curve.losses), sign)}: no direction"
+
+
+def descent(curve: Curve, start: float, sign: int) -> str:
+    """Say how far a run came."""
+    verb = "descends" if sign > 0 else "rises"
+    way = f"from {_show(start, sign)} to {_show(curve.losses[-1], sign)}"
+    return f"{verb} {way} by step {curve.steps[-1]}"

@@ -1,0 +1,1 @@
+"""Acting on a study that other workers share."""

@@ -1,0 +1,180 @@
+"""Taking a role: the shell around ``roles.decide`` that waits, writes and confirms."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from optuna_bisect._logger import logger
+from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
+from optuna_bisect.decisions.winner import plan_final
+from optuna_bisect.study import attributes
+from optuna_bisect.study.history import read_history
+from optuna_bisect.study.parameter import is_known_name
+from optuna_bisect.workers.heartbeat_guard import beat, note_alive
+from optuna_bisect.workers.waiting import Patience, is_idle
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from optuna_bisect.study.history import History
+    from optuna_bisect.study.settings import Settings
+
+
+# Who wants the final trial waits this many seconds at most for each trial with a lower number that
+# has no role yet, and for so many of them: their workers died, or stand still.
+ROLE_GRACE_SECONDS = 10.0
+MAX_AWAITED = 3
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
+    """Give a new trial its role and write its plan on it.
+
+    Args:
+        study: The study.
+        trial: The trial, just created.
+        settings: The sampler's settings.
+
+    Returns:
+        The decision that was written.
+    """
+    decision, history, read_at = _wait_for_decision(study, trial, settings)
+    attributes.clear_copied(study, trial)
+    if decision.role == "final":
+        _write_final(study, trial, history, settings)
+    seed = settings.study_seed(study.study_name)
+    attributes.write(
+        study,
+        trial,
+        number=trial.number,
+        # Under ask-and-tell nobody knows which thread will run the trial.
+        worker=attributes.worker_id() if attributes.in_optimize(study) else None,
+        probe_steps=settings.probe_steps,
+        final_steps=settings.final_steps,
+        max_probes=settings.max_probes if history.has_final else None,
+        seed=seed + 1 if decision.role == "final" else seed,
+        param=settings.param_name,
+        stale_after=settings.stale_after,
+        report_direction=settings.report_direction,
+    )
+    if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
+        decision = _reconsider(study, trial, settings)
+    # The role comes last: others wait for it, and then rely on all the rest.
+    attributes.write(study, trial, reason=decision.reason, role=decision.role)
+    return _confirm(study, trial, settings) if decision.role == "final" else decision
+
+
+def _reconsider(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
+    """Look again before a claim that took so long that others may have given up waiting for it."""
+    history = read_history(study, settings, exclude=trial.number)
+    others = [r.number for r in history.running if r.role == "final"]
+    others += [f.number for f in history.past.finals if f.is_complete]
+    if not others:
+        return Decision("final")
+    return Decision("surplus", f"final trial {others[0]} began while this worker stood still")
+
+
+def _wait_for_decision(
+    study: Study, trial: FrozenTrial, settings: Settings
+) -> tuple[Decision, History, float]:
+    started, pause, patience = time.monotonic(), _FIRST_PAUSE_SECONDS, Patience()
+    while True:
+        beat(study, trial)
+        read_at = time.monotonic()
+        history = read_history(study, settings, exclude=trial.number)
+        if read_at - started > _patience(history, trial.number):
+            with_role = tuple(r for r in history.running if r.role is not None)
+            history = history._replace(running=with_role)
+        decision = _decide_now(study, trial, settings, history)
+        if decision.role == "probe" and _is_put_off(study, trial, history, patience, read_at):
+            decision = Decision(None, "others are asking all that is worth asking")
+        if decision.role is not None:
+            return decision, history, read_at
+        if pause == _FIRST_PAUSE_SECONDS:
+            logger.info(_waiting(trial.number, decision, settings))
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        _show_life(study, trial, settings)
+
+
+def _decide_now(
+    study: Study, trial: FrozenTrial, settings: Settings, history: History
+) -> Decision:
+    return decide(
+        history,
+        trial.number,
+        is_fixed=_is_fixed(trial, history),
+        may_wait=attributes.in_optimize(study),
+        exponent=settings.final_exponent,
+    )
+
+
+def _is_put_off(
+    study: Study, trial: FrozenTrial, history: History, patience: Patience, now: float
+) -> bool:
+    """Tell whether a probe that has nothing to ask waits until there is something, or a final."""
+    if not history.running or not attributes.in_optimize(study) or _is_fixed(trial, history):
+        return False
+    return is_idle(history, trial.number) and not patience.is_over(study, history, now)
+
+
+def _show_life(study: Study, trial: FrozenTrial, settings: Settings) -> None:
+    """Renew what ``stale_after`` looks at; a clone that is not emptied yet carries another's."""
+    if settings.stale_after is None or attributes.is_copied(trial):
+        return
+    attributes.write(study, trial, number=trial.number)
+    note_alive(study, trial, settings.stale_after)
+
+
+def _patience(history: History, number: int) -> float:
+    """Return for how long to wait: each of those before this one waits for the ones before it."""
+    n_before = sum(r.role is None and r.number < number for r in history.running)
+    return ROLE_GRACE_SECONDS * min(n_before, MAX_AWAITED)
+
+
+def _waiting(number: int, decision: Decision, settings: Settings) -> str:
+    if decision.wait_for is None:
+        return f"Trial {number} waits: {decision.reason}."
+    hint = "" if settings.stale_after else "; without stale_after it is never taken for dead"
+    return f"Trial {number} waits for trial {decision.wait_for} of another worker{hint}."
+
+
+def _is_fixed(trial: FrozenTrial, history: History) -> bool:
+    """Tell whether the rate is chosen already: by a user, or as the clone of a dead trial."""
+    chosen = attributes.fixed_params(trial).keys() | trial.params.keys()
+    if not chosen:
+        return False
+    if history.param_name is None:
+        return any(is_known_name(name) for name in chosen)
+    rate = trial.params.get(history.param_name)
+    if rate is not None and attributes.is_copied_final(trial, rate):
+        return False
+    return history.param_name in chosen
+
+
+def _write_final(study: Study, trial: FrozenTrial, history: History, settings: Settings) -> None:
+    plan = plan_final(history, settings.final_exponent)
+    if plan is None:
+        return
+    low, high = (plan.bracket.low, plan.bracket.high) if plan.bracket else (None, None)
+    attributes.write(
+        study,
+        trial,
+        low=low,
+        high=high,
+        lr=plan.lr,
+        start_lr=plan.start_lr,
+        winner=plan.winner,
+    )
+
+
+def _confirm(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
+    """Give up a claim that a trial with a lower number made at the same time."""
+    reason = forestalled_by(read_history(study, settings, exclude=trial.number), trial.number)
+    if reason is None:
+        return Decision("final")
+    attributes.write(study, trial, role="surplus", reason=reason)
+    return Decision("surplus", reason)

@@ -1,0 +1,83 @@
+"""What is written on a trial when it ends: the verdict that nobody gave, or why it failed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from optuna_bisect.pruners import judge_curve
+from optuna_bisect.study import attributes
+from optuna_bisect.study.finished import curve_of
+from optuna_bisect.study.history import read_history
+from optuna_bisect.study.parameter import find_rate_name
+from optuna_bisect.verdicts.classifier import Verdict, compare_ends, not_finite
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from optuna_bisect.study.history import History
+    from optuna_bisect.study.settings import Settings
+    from optuna_bisect.verdicts.curve import Curve
+
+_INFINITE = Verdict("overshoot", 1.0, "the returned value is not finite")
+_RAISED = "the objective raised an exception or returned no number"
+
+
+def record_end(
+    study: Study,
+    trial: FrozenTrial,
+    settings: Settings,
+    state: TrialState,
+    value: float | None,
+) -> None:
+    """Write the verdict of a trial that no verdict pruner judged, or the reason of its end.
+
+    Args:
+        study: The study.
+        trial: The trial, about to be stored as finished.
+        settings: The sampler's settings.
+        state: The state that it will have.
+        value: What it returned, or for a pruned trial its last report.
+    """
+    attrs = attributes.read(trial)
+    if attrs.verdict is not None or attrs.role not in ("probe", "final"):
+        return
+    history = read_history(study, settings, exclude=trial.number)
+    curve = curve_of(trial, history.report_sign)
+    if not curve.is_finite:
+        attributes.write_verdict(study, trial, not_finite(curve, history.report_sign))
+    elif value is not None and not math.isfinite(value):
+        attributes.write_verdict(study, trial, _INFINITE)
+    elif state == TrialState.FAIL:
+        attributes.write(study, trial, reason=_RAISED)
+    elif attrs.role == "probe":
+        verdict = _judge_probe(trial, history, curve, state, value)
+        if verdict is not None:
+            attributes.write_verdict(study, trial, verdict)
+    elif state == TrialState.PRUNED:
+        attributes.write(study, trial, reason="stopped by the study's pruner or by the objective")
+
+
+def _judge_probe(
+    trial: FrozenTrial, history: History, curve: Curve, state: TrialState, value: float | None
+) -> Verdict | None:
+    name = history.param_name or find_rate_name([trial.distributions])
+    rate = trial.params.get(name or "")
+    if not isinstance(rate, float):
+        return None
+    complete = state == TrialState.COMPLETE
+    evidence = history.evidence()
+    best = evidence.incumbent if evidence else None
+    if len(curve) and (history.probe_steps is not None or not complete):
+        end = curve.horizon if complete else history.probe_steps
+        return judge_curve(history, curve, rate, end)
+    if value is None or not complete:
+        return None
+    own = history.value_sign * value
+    if best is None or best.value is None:
+        return Verdict("balanced", 0.6, f"the first finite value: {value:.4g}")
+    reference = (best.value, best.number, best.rate)
+    return compare_ends(own, rate, *reference, sign=history.value_sign)
