@@ -43,7 +43,7 @@ def folder(tmp_path) -> Iterator[Path]:
 
 @pytest.fixture(params=["sqlite", "journal"])
 def url(request, folder) -> str:
-    """A storage for ``worker.open_storage``, of both kinds."""
+    """A storage for ``worker_process.open_storage``, of both kinds."""
     return f"sqlite:///{folder}/s.db" if request.param == "sqlite" else f"journal:{folder}/s"
 
 

@@ -6,8 +6,8 @@ import math
 
 import optuna
 import pytest
-from curves import HIGH, LOW, STEPS, make_objective
 from optuna.trial import TrialState
+from synthetic_trainer import HIGH, LOW, STEPS, make_objective
 
 import optuna_bisect as ob
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
-from curves import STEPS, Trainer, make_objective
 from optuna_dashboard import get_note
+from synthetic_trainer import STEPS, Trainer, make_objective
 
 import optuna_bisect as ob
 from optuna_bisect.dashboard import BRACKET_ID, CURVES_ID, format_note, publish

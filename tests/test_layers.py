@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from worker import finish, start_python
+from worker_process import finish, start_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ def test_import_loads_no_heavy_package() -> None:
 
 def test_a_whole_search_loads_no_heavy_package() -> None:
     code = (
-        "import sys, optuna; from curves import *; s = optuna.create_study("
+        "import sys, optuna; from synthetic_trainer import *; s = optuna.create_study("
         "sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner());"
         "s.optimize(make_objective(), n_trials=20); assert roles(s)[-1] == 'final';"
         f"print([m for m in {HEAVY} if m in sys.modules])"

@@ -6,7 +6,10 @@ import math
 
 import optuna
 import pytest
-from curves import (
+from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, PatientPruner
+from optuna.samplers import RandomSampler, TPESampler
+from optuna.trial import TrialState
+from synthetic_trainer import (
     BEST,
     FINAL_STEPS,
     HIGH,
@@ -21,9 +24,6 @@ from curves import (
     run,
     with_role,
 )
-from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, PatientPruner
-from optuna.samplers import RandomSampler, TPESampler
-from optuna.trial import TrialState
 
 import optuna_bisect as ob
 

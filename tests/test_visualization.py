@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import optuna
 import pytest
-from curves import BEST, HIGH, LOW, STEPS, Trainer, make_objective, with_role
+from synthetic_trainer import BEST, HIGH, LOW, STEPS, Trainer, make_objective, with_role
 
 import optuna_bisect as ob
 from optuna_bisect.figures.bracket import get_bracket_info

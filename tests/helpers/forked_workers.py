@@ -1,0 +1,139 @@
+"""Workers that start in milliseconds, to be killed: a process that has imported all, and forks.
+
+``python forked_workers.py URL`` takes lines on its standard input: ``start STUDY SETTINGS`` prints
+the process id of a new worker, ``wait PID`` its exit code.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import optuna
+from many_workers import join_study
+from synthetic_trainer import FINAL_STEPS, HIGH, LOW, Trainer
+from worker_process import open_storage, start_python
+
+from optuna_bisect import trial_plan
+
+SECONDS_PER_REPORT = 0.01
+REPORT_EVERY = 4
+
+
+class Nursery:
+    """Starts workers of one storage.
+
+    Args:
+        url: The storage, as ``worker_process.open_storage`` takes it.
+        options: Options of the database; ``retry`` turns the retry callback on.
+        grace: Replaces the sampler's grace period for trials without a role.
+    """
+
+    def __init__(self, url: str, grace: float | None = None, **options: Any) -> None:
+        self._process = start_python([__file__, url, json.dumps([grace, options])])
+
+    def __enter__(self) -> Nursery:  # noqa: PYI034 (Self needs Python 3.11)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+        self._process.stdout.close()
+        self._process.stderr.close()
+
+    def start(self, study: str, **settings: Any) -> int:
+        """Start a worker; return its process id."""
+        return self._ask(f"start {study} {json.dumps(settings)}")
+
+    def wait(self, pid: int) -> int:
+        """Wait for the end of a worker; return its exit code, negative for a signal."""
+        return self._ask(f"wait {pid} -")
+
+    def kill(self, pid: int) -> None:
+        """Kill a worker that may have ended already."""
+        # The nursery has not waited for it, so that no other process has taken its id.
+        os.kill(pid, signal.SIGKILL)
+        assert self.wait(pid) in (0, -signal.SIGKILL)
+
+    def wait_until_stopped(self, pid: int) -> None:
+        """Wait until a worker stands still, one with ``stops_in_final`` among its settings."""
+        end = time.monotonic() + 60
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            assert time.monotonic() < end, "the worker did not stop"
+            time.sleep(0.02)
+
+    def _ask(self, line: str) -> int:
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, self._process.stderr.read()
+        return int(answer)
+
+
+def objective(trial: optuna.Trial, *, stops_in_final: bool = False) -> float:
+    """Train at the speed of a network, so that a worker can be killed in between."""
+    trainer, lr = Trainer(), trial.suggest_float("lr", LOW, HIGH, log=True)
+    for step in range(0, FINAL_STEPS, REPORT_EVERY):
+        if stops_in_final and step == FINAL_STEPS // 2 and trial_plan(trial).is_final:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(SECONDS_PER_REPORT)
+        trial.report(trainer.loss(lr, step), step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    return trainer.loss(lr, FINAL_STEPS)
+
+
+def _open(url: str, options: dict[str, Any]) -> optuna.storages.BaseStorage:
+    if options.pop("retry", False):
+        retry = optuna.storages.RetryHeartbeatStaleTrialCallback()
+        options["heartbeat_stale_trial_callback"] = retry
+    return open_storage(url, **options)
+
+
+def _work(url: str, options: dict[str, Any], study: str, settings: dict[str, Any]) -> None:
+    run = functools.partial(objective, stops_in_final=settings.pop("stops_in_final", False))
+    try:
+        join_study(_open(url, options), study, **settings).optimize(run)
+    except BaseException:  # noqa: BLE001 (nothing may reach the parent's code)
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def main(url: str, grace: float | None, options: dict[str, Any]) -> None:
+    """Serve until the standard input ends."""
+    if "sql" in url:
+        # Imported once here instead of a second in each worker.
+        for module in ("alembic.command", "psycopg", "sqlalchemy.dialects.postgresql.psycopg"):
+            importlib.import_module(module)
+        importlib.import_module("optuna.storages._rdb.storage")
+    if grace is not None:
+        from optuna_bisect.workers import role_claim
+
+        role_claim.ROLE_GRACE_SECONDS = grace
+    for line in sys.stdin:
+        command, name, settings = line.split(" ", 2)
+        if command == "start":
+            pid = os.fork()
+            if pid == 0:
+                _work(url, options, name, json.loads(settings))
+            print(pid, flush=True)  # noqa: T201
+        else:
+            _, status = os.waitpid(int(name), 0)
+            print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    import warnings
+
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    main(sys.argv[1], *json.loads(sys.argv[2]))

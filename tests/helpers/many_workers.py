@@ -1,0 +1,145 @@
+"""Many workers on many studies: ``python many_workers.py URL N_WORKERS N_STUDIES [EVERY]``.
+
+All workers begin each study at one moment. Prints one JSON object: what each study ended with, and
+every exception of a worker. ``memory`` as the URL makes the workers threads.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState
+from synthetic_trainer import STEPS, make_objective
+from worker_process import open_storage, start_python
+
+import optuna_bisect as ob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from optuna.storages import BaseStorage
+
+# A worker that waits longer for the others than this has lost one.
+PATIENCE_SECONDS = 300
+
+
+def run_crowd(url: str, n_workers: int, n_studies: int, every: int = 8) -> dict[str, Any]:
+    """Run a crowd in a process of its own; return its report."""
+    crowd = start_python([__file__, url, str(n_workers), str(n_studies), str(every)])
+    printed, errors = crowd.communicate(timeout=900)
+    assert crowd.returncode == 0, errors
+    return json.loads(printed)
+
+
+def join_study(storage: BaseStorage, name: str, **settings: Any) -> optuna.Study:
+    """Create or join a study of the synthetic trainer."""
+    return optuna.create_study(
+        study_name=name,
+        storage=storage,
+        load_if_exists=True,
+        sampler=ob.BisectionSampler(**{**STEPS, **settings}),
+        pruner=ob.VerdictPruner(),
+    )
+
+
+def work(
+    open_own: Callable[[], BaseStorage], index: int, n_studies: int, every: int, barrier: Any
+) -> list[str]:
+    """Go through the studies with all the others; return tracebacks."""
+    errors, random_wait = [], random.Random(index)
+    storage = open_own()
+    objective = make_objective(
+        every=every, also=lambda trial: time.sleep(0.005 * random_wait.random())
+    )
+    for i in range(n_studies):
+        barrier.wait(PATIENCE_SECONDS)
+        try:
+            join_study(storage, f"s{i}").optimize(objective)
+        except Exception:  # noqa: BLE001 (each one is a finding)
+            errors.append(traceback.format_exc())
+    return errors
+
+
+def _work_in_process(url: str, found: Any, *arguments: Any) -> None:
+    found.put(work(lambda: open_storage(url), *arguments))
+
+
+def crowd_of_processes(url: str, n_workers: int, n_studies: int, every: int) -> list[str]:
+    """Fork the workers, which costs no imports; storages are opened after that."""
+    context = multiprocessing.get_context("fork")
+    barrier, found = context.Barrier(n_workers), context.Queue()
+    arguments = [(url, found, i, n_studies, every, barrier) for i in range(n_workers)]
+    workers = [context.Process(target=_work_in_process, args=a) for a in arguments]
+    for worker in workers:
+        worker.start()
+    errors = [error for _ in workers for error in found.get(timeout=PATIENCE_SECONDS * 3)]
+    for worker in workers:
+        worker.join()
+    return errors
+
+
+def crowd_of_threads(
+    storage: BaseStorage, n_workers: int, n_studies: int, every: int
+) -> list[str]:
+    """Run the workers as threads on one storage object."""
+    barrier, errors = threading.Barrier(n_workers), []
+
+    def target(i: int) -> None:
+        errors.extend(work(lambda: storage, i, n_studies, every, barrier))
+
+    threads = [threading.Thread(target=target, args=(i,)) for i in range(n_workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def summarize(storage: BaseStorage, name: str) -> dict[str, Any]:
+    """Say how a study ended."""
+    trials = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
+    with_role = {role: [] for role in ("probe", "final", "surplus", None)}
+    for trial in trials:
+        with_role[ob.trial_plan(trial).role].append(trial)
+    # A rate may be asked again where the first run was cut short, or its worker died.
+    ran = [t for t in with_role["probe"] if t.state == TrialState.PRUNED]
+    ends = [(t.params["lr"], t.last_step) for t in ran]
+    return {
+        "complete": sum(t.state == TrialState.COMPLETE for t in with_role["final"]),
+        "complete_in_all": sum(t.state == TrialState.COMPLETE for t in trials),
+        "finals": len(with_role["final"]),
+        "probes": len(with_role["probe"]),
+        "surplus": len(with_role["surplus"]),
+        "no_role": len(with_role[None]),
+        "running": sum(not t.state.is_finished() for t in trials),
+        "failed": sum(t.state == TrialState.FAIL for t in trials),
+        "duplicates": len(ends) - len(set(ends)),
+    }
+
+
+def main(url: str, n_workers: int, n_studies: int, every: int) -> None:
+    """Run the crowd and print the report."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    started = time.monotonic()
+    if url == "memory":
+        storage: BaseStorage = InMemoryStorage()
+        errors = crowd_of_threads(storage, n_workers, n_studies, every)
+    else:
+        errors = crowd_of_processes(url, n_workers, n_studies, every)
+        storage = open_storage(url)
+    seconds = time.monotonic() - started
+    studies = [summarize(storage, f"s{i}") for i in range(n_studies)]
+    print(json.dumps({"errors": errors, "studies": studies, "seconds": seconds}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *(int(argument) for argument in [*sys.argv[2:], "8"][:3]))
