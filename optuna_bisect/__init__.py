@@ -5,7 +5,7 @@ from optuna_bisect.decisions.winner import Winner, find_winner
 from optuna_bisect.pruners import OvershootPruner, UndershootPruner, VerdictPruner
 from optuna_bisect.sampler import BisectionSampler
 from optuna_bisect.study.trial_plan import TrialPlan, trial_plan
-from optuna_bisect.verdicts.classifier import Verdict
+from optuna_bisect.verdicts.verdict import Verdict
 
 __version__ = "0.1.0"
 

@@ -1,15 +1,9 @@
-"""Checks of settings, with one wording for all of them."""
+"""Checks of single settings, with one wording for all of them."""
 
 from __future__ import annotations
 
 import math
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
-
-from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler
-
-if TYPE_CHECKING:
-    from optuna.study import Study, StudyDirection
 
 
 def check_positive(name: str, value: float, *, whole: bool = False) -> None:
@@ -53,27 +47,7 @@ def check_schedule(value: str) -> None:
         raise ValueError(f"final_schedule must be 'constant' or 'decay' but got {value!r}.")
 
 
-def check_single_objective(study: Study) -> StudyDirection:
-    """Return the direction of a study; raise ValueError where it has more than one."""
-    directions = study.directions
-    if len(directions) > 1:
-        raise ValueError(
-            f"A learning rate is bisected for one objective but got {len(directions)} directions."
-        )
-    return directions[0]
-
-
 def check_not_negative(name: str, value: int) -> None:
     """Raise ValueError unless a setting is a whole number of at least 0."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{name} must be a whole number of at least 0 but got {value!r}.")
-
-
-def check_sampler(value: BaseSampler | None) -> None:
-    """Raise ValueError unless a sampler may choose other parameters and will not end the study."""
-    is_ending = isinstance(value, GridSampler | BruteForceSampler)
-    if value is not None and (is_ending or not isinstance(value, BaseSampler)):
-        raise ValueError(
-            "independent_sampler must be a sampler that does not end the study by itself, or None "
-            f"but got {value!r}."
-        )

@@ -8,25 +8,24 @@ from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
     NopPruner,
-    PatientPruner,
     ThresholdPruner,
 )
 
 from optuna_bisect.pruners import VerdictPruner, prune_final
-from optuna_bisect.study import attributes
+from optuna_bisect.study import attributes, internals
+from optuna_bisect.study.liveness import note_alive
 from optuna_bisect.study.settings import Settings
-from optuna_bisect.workers.heartbeat_guard import note_alive
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
 
-def attend(study: Study) -> None:
+def guard_pruner(study: Study) -> None:
     """Wrap the study's pruner where it would harm the life cycle of its trials.
 
     - A pruner that compares runs would cut the final trial: it lags behind probes whose rates
-      are made for short runs. So divergence alone ends it, and limits that the user set himself.
+      are made for short runs. So divergence alone ends it, and limits that the user set.
     - A pruner that knows nothing of ``stale_after`` gives no sign of life.
     - PatientPruner asks the pruner inside only once a run has stopped improving, so that a
       balanced probe would run to its full length.
@@ -34,19 +33,19 @@ def attend(study: Study) -> None:
     Args:
         study: The study of the sampler.
     """
-    whole = attributes.whole_study(study)
+    whole = internals.whole_study(study)
     pruner = whole.pruner
     if isinstance(pruner, _HARMLESS):
         return
     if isinstance(pruner, HyperbandPruner):
-        whole.pruner = _AttendedHyperband(pruner)
-    elif isinstance(pruner, PatientPruner) and isinstance(pruner._wrapped_pruner, VerdictPruner):
-        whole.pruner = _Attended(pruner, pruner._wrapped_pruner)
+        whole.pruner = _GuardedHyperband(pruner)
+    elif isinstance(inner := internals.wrapped_pruner(pruner), VerdictPruner):
+        whole.pruner = _Guarded(pruner, inner)
     else:
-        whole.pruner = _Attended(pruner)
+        whole.pruner = _Guarded(pruner)
 
 
-class _Attended(BasePruner):
+class _Guarded(BasePruner):
     """Asks the user's pruner, except about the end of a probe and in the final trial."""
 
     def __init__(self, outer: BasePruner, inner: VerdictPruner | None = None) -> None:
@@ -64,7 +63,7 @@ class _Attended(BasePruner):
         return self._outer.prune(study, trial)
 
 
-class _AttendedHyperband(HyperbandPruner):
+class _GuardedHyperband(HyperbandPruner):
     """The same for Hyperband, which Optuna knows by its class: it takes over all of its state."""
 
     def __init__(self, outer: HyperbandPruner) -> None:
@@ -80,7 +79,7 @@ class _AttendedHyperband(HyperbandPruner):
 
 
 def _spare(study: Study, trial: FrozenTrial, attrs: attributes.Attrs) -> bool:
-    if trial.last_step is None:
+    if not trial.intermediate_values:
         return False
     note_alive(study, trial, attrs.stale_after)
     return prune_final(study, trial, Settings(stale_after=attrs.stale_after))
@@ -91,4 +90,4 @@ def _is_probe_over(trial: FrozenTrial, attrs: attributes.Attrs) -> bool:
     return steps is not None and (trial.last_step or 0) + 1 >= steps
 
 
-_HARMLESS = (VerdictPruner, NopPruner, _Attended, _AttendedHyperband)
+_HARMLESS = (VerdictPruner, NopPruner, _Guarded, _GuardedHyperband)

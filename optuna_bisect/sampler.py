@@ -12,15 +12,14 @@ from optuna.distributions import FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState
 
-from optuna_bisect._checks import check_sampler, check_single_objective, check_steps
-from optuna_bisect._guarded_pruner import attend
+from optuna_bisect._checks import check_steps
+from optuna_bisect._guarded_pruner import guard_pruner
 from optuna_bisect._logger import logger
 from optuna_bisect.decisions.winner import plan_warm_start
-from optuna_bisect.study import attributes
+from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
-from optuna_bisect.study.parameter import rivals
-from optuna_bisect.study.params import fit_into, param_of
-from optuna_bisect.study.settings import Settings
+from optuna_bisect.study.parameter import fit_into, prefer_known_name, rivals
+from optuna_bisect.study.settings import Settings, check_sampler, check_single_objective
 from optuna_bisect.workers.heartbeat_guard import guard, is_lost
 from optuna_bisect.workers.rate_claim import ask_rate
 from optuna_bisect.workers.role_claim import take_role
@@ -156,10 +155,10 @@ class BisectionSampler(BaseSampler):
             check_single_objective(study)
         except ValueError:
             # Raising alone would leave the trial RUNNING for ever.
-            attributes.fail(study, trial)
+            internals.fail(study, trial)
             raise
         self._independent_sampler.before_trial(study, trial)
-        attend(study)
+        guard_pruner(study)
         decision = take_role(study, trial, self._settings)
         guard(study, trial)
         if decision.role == "surplus":
@@ -177,20 +176,21 @@ class BisectionSampler(BaseSampler):
         """Choose the rate by the trial's role, and let the other sampler choose the rest."""
         check_single_objective(study)
         attrs = attributes.read(trial)
-        if attrs.role == "surplus" and attributes.in_optimize(study):
+        if attrs.role == "surplus" and internals.in_optimize(study):
             raise TrialPruned(attrs.reason)
         rate_range = self._possible_range(param_name, param_distribution)
         if rate_range is not None:
             history = read_history(study, self._settings, exclude=trial.number)
             own = {**trial.distributions, param_name: rate_range}
-            if param_name == (self._settings.param_name or history.facts.rate_name_with(own)):
+            found = self._settings.param_name or prefer_known_name(history.rate_name, own)
+            if param_name == found:
                 if attrs.lr is not None and attrs.role != "probe":
                     return fit_into(attrs.lr, rate_range)
                 return ask_rate(
                     study, trial, history, param_name, rate_range, settings=self._settings
                 )
         if attrs.winner is not None:
-            value = param_of(study, attrs.winner, param_name, param_distribution)
+            value = internals.param_of(study, attrs.winner, param_name, param_distribution)
             if value is not None:
                 return value
         return self._independent_sampler.sample_independent(
@@ -241,7 +241,7 @@ class BisectionSampler(BaseSampler):
             )
         if name is None or name in trial.params:
             return
-        if not any(name in t.params for t in attributes.all_trials(study)):
+        if not any(name in t.params for t in internals.all_trials(study)):
             raise ValueError(
                 f"param_name must name a parameter of the objective but got {name!r}; trial "
                 f"{trial.number} suggested {sorted(trial.params)}."

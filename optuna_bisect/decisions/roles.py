@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from optuna_bisect.decisions.winner import judge, plan_final
-from optuna_bisect.search.running import led_by_running, running_probes
-from optuna_bisect.verdicts.curve import PROGRESS_RATIO
+from optuna_bisect.decisions.final_plan import FinalPlan, plan_final
+from optuna_bisect.decisions.winner import find_outcome
+from optuna_bisect.search.running import led_by_running
+from optuna_bisect.verdicts.comparison import PROGRESS_RATIO
 
 if TYPE_CHECKING:
+    from optuna_bisect.decisions.winner import Outcome
     from optuna_bisect.study.attributes import Role
     from optuna_bisect.study.history import History
 
@@ -24,12 +26,14 @@ class Decision(NamedTuple):
         reason: One sentence for people, None for an ordinary probe.
         is_warning: Whether the reason asks the user to do something.
         wait_for: Number of the trial to wait for.
+        plan: What the final trial is given.
     """
 
     role: Role | None
     reason: str | None = None
     is_warning: bool = False
     wait_for: int | None = None
+    plan: FinalPlan | None = None
 
 
 def decide(
@@ -52,10 +56,10 @@ def decide(
     """
     if is_fixed or not history.has_final:
         return Decision("probe")
-    done = next((f for f in history.past.finals if f.is_complete), None)
+    done = next((f for f in history.finished.finals if f.is_complete), None)
     if done is not None:
         return Decision("surplus", f"nothing left to do: final trial {done.number} is complete")
-    failed = [f.number for f in history.past.finals if f.has_failed]
+    failed = [f.number for f in history.finished.finals if f.has_failed]
     if len(failed) >= MAX_FAILED_FINALS:
         return Decision(
             "surplus",
@@ -68,9 +72,10 @@ def decide(
             if may_wait and other.is_local:
                 return Decision(None, wait_for=other.number)
             return Decision("surplus", f"final trial {other.number} is running elsewhere")
-    if not judge(history).is_over or _may_change(history):
+    outcome = find_outcome(history)
+    if not outcome.is_over or _may_change(history):
         return Decision("probe")
-    return _decide_over(history, number, exponent)
+    return _decide_over(history, outcome, number, exponent)
 
 
 def _may_change(history: History) -> bool:
@@ -78,7 +83,7 @@ def _may_change(history: History) -> bool:
     evidence = history.evidence()
     if evidence is None or history.is_overrun:
         return False
-    running = running_probes(history.running)
+    running = history.running_probes()
     return led_by_running(evidence, running, lead=1 / PROGRESS_RATIO) is not evidence
 
 
@@ -96,30 +101,24 @@ def forestalled_by(history: History, number: int) -> str | None:
     Returns:
         The reason in one sentence.
     """
-    done = [f.number for f in history.past.finals if f.is_complete]
+    done = [f.number for f in history.finished.finals if f.is_complete]
     if done:
         return f"final trial {done[0]} is complete"
     older = [r.number for r in history.running if r.role == "final" and r.number < number]
     return f"final trial {older[0]} is running elsewhere" if older else None
 
 
-def _decide_over(history: History, number: int, exponent: float) -> Decision:
-    if judge(history).winner is None:
-        return Decision(
-            "surplus",
-            _why_no_winner(history),
-            is_warning=True,
-        )
-    if plan_final(history, exponent) is None:
-        return Decision(
-            "surplus",
-            "every final trial diverged, down to the low end of the range; lower the range",
-            is_warning=True,
-        )
+def _decide_over(history: History, outcome: Outcome, number: int, exponent: float) -> Decision:
+    if outcome.winner is None:
+        return Decision("surplus", _why_no_winner(history), is_warning=True)
+    plan = plan_final(history, outcome, exponent)
+    if plan is None:
+        reason = "every final trial diverged, down to the low end of the range; lower the range"
+        return Decision("surplus", reason, is_warning=True)
     undecided = [r.number for r in history.running if r.role is None and r.number < number]
     if undecided:
         return Decision(None, wait_for=undecided[0])
-    return Decision("final")
+    return Decision("final", plan=plan)
 
 
 def _why_no_winner(history: History) -> str:
@@ -130,7 +129,7 @@ def _why_no_winner(history: History) -> str:
             "no winner: no probe ended with a finite loss; lower the range of the rate, or look "
             "for the reason in the objective"
         )
-    word = "rose" if history.report_sign > 0 else "fell"
+    word = "rose" if history.view.report_sign > 0 else "fell"
     return (
         f"no winner: in every probe what was reported {word} from its first value on; where that "
         "was meant to be so (a loss reported, an accuracy returned), set report_direction of the "

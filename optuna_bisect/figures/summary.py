@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from optuna_bisect.decisions.winner import find_winner
-from optuna_bisect.study import attributes
+from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
 
 if TYPE_CHECKING:
@@ -156,9 +156,9 @@ def summarize(study: Study) -> Summary:
     """
     history = read_history(study)
     rows = tuple(
-        _to_row(trial, history.param_name or "")
-        for trial in attributes.all_trials(study)
-        if isinstance(trial.params.get(history.param_name or ""), float)
+        _to_row(trial, history.view.param_name or "")
+        for trial in internals.all_trials(study)
+        if isinstance(trial.params.get(history.view.param_name or ""), float)
         and attributes.read(trial).role != "surplus"
     )
     finals = [row for row in rows if row.is_final]
@@ -168,14 +168,14 @@ def summarize(study: Study) -> Summary:
         winner=find_winner(study),
         final=next(reversed(complete or finals), None),
         final_steps=history.final_steps,
-        is_report_maximized=history.report_sign < 0,
-        param_name=history.param_name,
+        is_report_maximized=history.view.report_sign < 0,
+        param_name=history.view.param_name,
         stopped=_find_stop(study),
     )
 
 
 def _find_stop(study: Study) -> str | None:
-    trials = attributes.all_trials(study)
+    trials = internals.all_trials(study)
     last = attributes.read(trials[-1]) if trials else None
     return last.reason if last is not None and last.role == "surplus" else None
 

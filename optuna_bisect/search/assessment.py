@@ -8,27 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optuna_bisect.search.evidence import Evidence, Probe, initial_loss
-from optuna_bisect.verdicts.comparison import gap_between
-from optuna_bisect.verdicts.curve import (
-    N_SKIPPED,
-    is_above,
-    is_behind,
-    is_flat,
-    rises_alike,
-    starts_untrained,
-)
+from optuna_bisect.search.evidence import Evidence
+from optuna_bisect.search.probe import initial_loss
+from optuna_bisect.verdicts.comparison import gap_between, is_behind, rises_alike
+from optuna_bisect.verdicts.curve import N_SKIPPED
+from optuna_bisect.verdicts.shape import is_above, is_flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from optuna_bisect.search.grid import Grid
+    from optuna_bisect.search.probe import Probe
 
 # A point whose trials broke without evidence is given up after this many.
 MAX_ATTEMPTS = 2
 
 
-def gather(probes: Iterable[Probe], grid: Grid) -> Evidence:
+def assess(probes: Iterable[Probe], grid: Grid) -> Evidence:
     """Judge all probes against each other.
 
     Args:
@@ -43,81 +39,7 @@ def gather(probes: Iterable[Probe], grid: Grid) -> Evidence:
     candidates = _find_candidates(inside)
     horizon = min((p.curve.horizon for p in candidates if len(p.curve)), default=0)
     incumbent, leader = _choose_incumbent(inside, candidates, initial, horizon)
-    judged = Evidence(
-        grid,
-        inside,
-        incumbent,
-        leader,
-        initial,
-        horizon,
-        has_untrained=any(starts_untrained(p.curve) for p in inside),
-    )
-    return arrange(judged)
-
-
-def extend(evidence: Evidence, probes: tuple[Probe, ...]) -> Evidence:
-    """Judge one more probe.
-
-    Most probes neither lead nor change what the others are measured by. Then their point is all
-    that is new, and the cost does not grow with the number of probes.
-
-    Args:
-        evidence: What was known without the last probe.
-        probes: All probes, in any order but for the last one.
-
-    Returns:
-        What ``gather`` would give for them.
-    """
-    probe = probes[-1]
-    if not evidence.grid.contains(probe.rate):
-        return evidence
-    if _is_news(evidence, probe):
-        return gather((*evidence.probes, probe), evidence.grid)
-    # Copying a thousand references would cost as much as all the rest.
-    is_whole = len(evidence.probes) == len(probes) - 1 and evidence.probes[:1] == probes[:1]
-    inside = probes if is_whole else (*evidence.probes, probe)
-    return _place(evidence._replace(probes=inside), probe)
-
-
-def _is_news(evidence: Evidence, probe: Probe) -> bool:
-    """Tell whether a probe may change the judgement of others."""
-    best, leader = evidence.incumbent, evidence.leader
-    if best is None or leader is None or probe.number < evidence.probes[-1].number:
-        return True
-    if _moves_initial(evidence, probe):
-        return True
-    if evidence.grid.nearest(probe.rate) in evidence.unanswered:
-        return True
-    if not probe.is_finite:
-        return probe.rate <= best.rate
-    if probe.shows(is_above, evidence.initial):
-        return True
-    if not probe.is_full or not probe.has_score:
-        return leader.is_broken
-    # The lowest full run decides which collapses bound the others.
-    between = range(evidence.grid.nearest(probe.rate), evidence.grid.nearest(best.rate) + 1)
-    if any(point in between for point in evidence.collapsed):
-        return True
-    return _may_lead(probe, leader, evidence)
-
-
-def _moves_initial(evidence: Evidence, probe: Probe) -> bool:
-    if not len(probe.curve) or not math.isfinite(probe.curve.losses[0]):
-        return False
-    if not evidence.has_untrained:
-        return True
-    return starts_untrained(probe.curve) and probe.curve.losses[0] != evidence.initial
-
-
-def _may_lead(probe: Probe, leader: Probe, evidence: Evidence) -> bool:
-    horizon = evidence.horizon
-    if leader.is_broken or (len(probe.curve) and not 0 < horizon <= probe.curve.horizon):
-        return True
-    if leader.value is None and probe.value is None:
-        ends = probe.compared(horizon), leader.compared(horizon)
-        return gap_between(*ends, evidence.initial).is_tie
-    # Runs with reports are never compared with values.
-    return leader.value is not None and (probe.value is None or probe.value < leader.value)
+    return arrange(Evidence(grid, inside, incumbent, leader, initial, horizon))
 
 
 def arrange(evidence: Evidence) -> Evidence:
@@ -134,43 +56,15 @@ def arrange(evidence: Evidence) -> Evidence:
         if _is_comparable(probe, evidence.incumbent):
             at_point[evidence.grid.nearest(probe.rate)].append(probe)
     seen = {i: probes for i, probes in at_point.items() if _is_answered(probes, evidence)}
-    best = evidence.incumbent
+    best = math.nan if evidence.incumbent is None else evidence.incumbent.rate
     rates = [p.rate for probes in seen.values() for p in probes]
-    below, above = _beside(best.rate, rates, None, None) if best else (None, None)
     return evidence._replace(
         seen=seen,
         unanswered={i: probes for i, probes in at_point.items() if i not in seen},
         collapsed=_find_collapsed(seen, evidence.initial),
-        below=below,
-        above=above,
+        below=max((r for r in rates if r < best), default=None),
+        above=min((r for r in rates if r > best), default=None),
     )
-
-
-def _place(evidence: Evidence, probe: Probe) -> Evidence:
-    """Lay one more probe out that changes nothing about the others."""
-    best, point = evidence.incumbent, evidence.grid.nearest(probe.rate)
-    if best is None or not _is_comparable(probe, best):
-        return evidence
-    group = [*evidence.seen.get(point, ()), probe]
-    if not _is_answered(group, evidence):
-        unanswered = {**evidence.unanswered, point: group}
-        return evidence._replace(unanswered=unanswered)
-    below, above = _beside(best.rate, [probe.rate], evidence.below, evidence.above)
-    return evidence._replace(
-        seen={**evidence.seen, point: group},
-        collapsed=evidence.collapsed if probe.is_finite else evidence.collapsed | {point},
-        below=below,
-        above=above,
-    )
-
-
-def _beside(
-    rate: float, others: Sequence[float], below: float | None, above: float | None
-) -> tuple[float | None, float | None]:
-    """Return the nearest of other rates on either side, and of those that were nearest."""
-    lower = [r for r in (*others, below) if r is not None and r < rate]
-    higher = [r for r in (*others, above) if r is not None and r > rate]
-    return max(lower, default=None), min(higher, default=None)
 
 
 def _is_comparable(probe: Probe, incumbent: Probe | None) -> bool:
@@ -204,7 +98,8 @@ def _is_shared(
     probe: Probe, point: int, above: dict[int, list[Probe]], initial: float | None
 ) -> bool:
     """Tell whether a rise comes from the data, which other rates have met as well."""
-    others = [p for i, probes in above.items() if i != point for p in probes]
+    # A few probes a point are enough; all of them would take quadratic time.
+    others = [p for i, probes in above.items() if i != point for p in probes[:MAX_ATTEMPTS]]
     return initial is not None and any(
         rises_alike(probe.curve, other.curve, initial) for other in others
     )

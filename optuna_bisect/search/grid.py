@@ -70,17 +70,9 @@ class Grid:
         rate = math.exp(coordinate) if self.is_log else coordinate
         return float(min(max(rate, self.low), self.high))
 
-    @cached_property
-    def _nearest(self) -> dict[float, int]:
-        # The rates of finished trials are asked for again and again, as each new one is judged.
-        return {}
-
     def nearest(self, rate: float) -> int:
         """Return the number of the point nearest to a rate."""
-        point = self._nearest.get(rate)
-        if point is None:
-            point = self._nearest[rate] = self._find_nearest(rate)
-        return point
+        return self.first + bisect_left(self._middles, self.position(rate))
 
     def contains(self, rate: float) -> bool:
         """Whether a rate lies inside the range, or no further than half a step outside."""
@@ -96,9 +88,6 @@ class Grid:
         """Positions half way between neighbouring points; those at the ends may lie closer."""
         points = [self.position(self.rate_at(i)) for i in range(self.first, self.last + 1)]
         return [(a + b) / 2 for a, b in pairwise(points)]
-
-    def _find_nearest(self, rate: float) -> int:
-        return self.first + bisect_left(self._middles, self.position(rate))
 
 
 def _count_points(distance: float) -> int:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from optuna_bisect.verdicts.comparison import gap_between
 
 if TYPE_CHECKING:
-    from optuna_bisect.search.evidence import Evidence, Probe
+    from optuna_bisect.search.evidence import Evidence
+    from optuna_bisect.search.probe import Probe
 
 
 def fit_rate(evidence: Evidence) -> float:

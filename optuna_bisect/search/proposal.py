@@ -9,7 +9,8 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from optuna_bisect.verdicts.curve import is_behind, progress_of
+from optuna_bisect.verdicts.comparison import is_behind
+from optuna_bisect.verdicts.shape import progress_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,10 +68,9 @@ def _refine(evidence: Evidence, pending: Sequence[float]) -> Proposal | None:
         return None
     best, grid = evidence.incumbent.rate, evidence.grid
     here = grid.position(best)
-    below = max([r for r in pending if r < best], default=evidence.below or best)
-    above = min([r for r in pending if r > best], default=evidence.above or best)
-    below = max(below, evidence.below or below)
-    above = min(above, evidence.above or above)
+    beside = [r for r in (*pending, evidence.below, evidence.above) if r is not None]
+    below = max((r for r in beside if r < best), default=best)
+    above = min((r for r in beside if r > best), default=best)
     low, high = grid.position(below), grid.position(above)
     if max(here - low, high - here) < MIN_GAP:
         return None

@@ -9,36 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optuna_bisect.search.assessment import arrange
-from optuna_bisect.search.evidence import Probe, initial_loss
-from optuna_bisect.verdicts.classifier import Verdict, side_of
-from optuna_bisect.verdicts.curve import N_AVERAGED, N_SKIPPED, is_behind, is_flat
+from optuna_bisect.search.probe import initial_loss
+from optuna_bisect.verdicts import confidence, reasons
+from optuna_bisect.verdicts.comparison import is_behind, leads
+from optuna_bisect.verdicts.curve import N_AVERAGED, N_SKIPPED
+from optuna_bisect.verdicts.shape import is_flat
+from optuna_bisect.verdicts.verdict import Verdict, side_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from optuna_bisect.search.evidence import Evidence
-    from optuna_bisect.study.history import Running
-    from optuna_bisect.verdicts.curve import Curve
+    from optuna_bisect.search.probe import Probe
 
 # Questions that others cannot answer: a rate that a user chose, and one that is asked again.
 _OPEN_QUESTIONS = (None, "recheck")
-
-
-def running_probes(running: Iterable[Running], least_horizon: float = 0) -> list[Probe]:
-    """Return the probes that still run, as far as they have reported.
-
-    Args:
-        running: Live running trials.
-        least_horizon: Leave out those that ran fewer steps.
-
-    Returns:
-        The probes, none of them full.
-    """
-    return [
-        Probe(r.number, r.rate, r.curve, is_full=False, question=r.question)
-        for r in running
-        if r.rate is not None and r.curve is not None and r.curve.horizon >= least_horizon
-    ]
 
 
 def led_by_running(evidence: Evidence, running: Sequence[Probe], *, lead: float = 1.0) -> Evidence:
@@ -66,12 +51,13 @@ def led_by_running(evidence: Evidence, running: Sequence[Probe], *, lead: float 
         for p in running
         if p.rate < edge
         and _moves(p, initial)
-        and (best is None or _leads(p.curve, best.curve, initial, lead))
+        and (best is None or leads(p.curve, best.curve, initial, lead))
     ]
     if not leaders:
         return evidence
     horizon = min(p.curve.horizon for p in leaders)
-    leader = min(leaders, key=lambda p: (_level(p.curve.until(horizon - 1)), p.number))
+    ends = {p.number: p.curve.until(horizon - 1).losses[-N_AVERAGED:] for p in leaders}
+    leader = min(leaders, key=lambda p: (float(np.mean(ends[p.number])), p.number))
     led = evidence._replace(incumbent=leader, leader=leader, initial=initial, horizon=horizon)
     return arrange(led)
 
@@ -124,33 +110,14 @@ def answer(evidence: Evidence, probe: Probe) -> Verdict | None:
     grid = evidence.grid
     here, there = grid.nearest(probe.rate), grid.nearest(best.rate)
     between = [i for i in evidence.seen if min(here, there) < i < max(here, there)]
-    if not between or _leads(probe.curve, best.curve):
+    if not between or leads(probe.curve, best.curve):
         return None
     loser = evidence.seen[min(between, key=lambda i: abs(i - there))][0]
     name, where = side_of(probe.rate, best.rate)
-    reason = (
-        f"answered by others: trial {loser.number} at {loser.rate:.3g}, nearer to trial "
-        f"{best.number}, has lost; rate {where} both"
-    )
-    return Verdict(name, 0.8, reason)
+    reason = reasons.answered(loser, best.number, where)
+    return Verdict(name, confidence.ANSWERED, reason)
 
 
 def _moves(probe: Probe, initial: float) -> bool:
     curve = probe.curve
     return curve.is_finite and len(curve) > N_SKIPPED and not is_flat(curve, initial)
-
-
-def _level(curve: Curve) -> float:
-    return float(np.mean(curve.losses[-N_AVERAGED:]))
-
-
-def _leads(curve: Curve, best: Curve, initial: float = 0.0, lead: float = 1.0) -> bool:
-    """Tell whether a run made ``lead`` times the progress of the best at equal steps."""
-    if len(curve) <= N_SKIPPED or len(best) <= N_SKIPPED:
-        return False
-    recent = slice(max(N_SKIPPED, len(curve) - N_AVERAGED), None)
-    level = float(np.mean(curve.losses[recent]))
-    other = float(np.mean(np.interp(curve.steps[recent], best.steps, best.losses)))
-    if lead == 1.0:
-        return level < other
-    return initial - level > lead * (initial - other)

@@ -1,1 +1,13 @@
-"""What the storage of an Optuna study says."""
+"""What the storage of an Optuna study says.
+
+In reading order:
+
+- ``attributes``: what is written on a trial, and the keys that it is written under
+- ``settings``: what the user of the sampler chose
+- ``parameter``: which parameter is the learning rate
+- ``trial_plan``: what one trial is for
+- ``finished``: what the finished trials say
+- ``history``: what the whole study says at one moment; everything is decided from that
+- ``liveness``: which worker runs a trial, and whether it still lives
+- ``internals``: everything of Optuna that is not public
+"""

@@ -1,47 +1,34 @@
-"""Every ``bisect_*`` attribute, and the only code that reaches past Optuna's public interface.
+"""Every ``bisect_*`` attribute of a trial: the only file that knows their keys.
 
-Optuna's sampler hooks get a FrozenTrial whose ``set_user_attr`` does not reach the storage, and
-what goes to the storage alone is never seen by the live trial. So each write goes to both: the
-FrozenTrial shares its attribute dict with the live trial. ``prune()`` finds them there.
+Optuna's retry clones a dead trial with everything that was on it, so each trial also carries the
+number that its attributes were written for.
 """
 
 from __future__ import annotations
 
-import datetime
-import functools
 import math
-import os
-import socket
-import threading
-import uuid
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from optuna import TrialPruned
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from optuna_bisect.bracket import Bracket
-from optuna_bisect.study.parameter import find_rate_name, is_known_name
+from optuna_bisect.study.internals import write_attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from optuna.study import Study
-    from optuna.trial import BaseTrial, FixedTrial
+    from optuna.trial import BaseTrial
 
-    from optuna_bisect.verdicts.classifier import Verdict
+    from optuna_bisect.verdicts.verdict import Verdict
 
 Role = Literal["probe", "final", "surplus"]
 
-PREFIX = "bisect_"
+_PREFIX = "bisect_"
 # What holds for the study and not for one trial alone.
 _SHARED = ("report_direction", "param")
-_SETTINGS = ("param", "probe_steps", "final_steps", "max_probes", "report_direction")
-# Spelt out once: they are looked up for every trial.
-_SETTING_KEYS = tuple((name, PREFIX + name) for name in _SETTINGS)
-_NUMBER_KEY = PREFIX + "number"
-_ROLE_KEY = PREFIX + "role"
+# What a trial with a role carries of the sampler's settings.
+_SETTINGS = ("probe_steps", "final_steps", "max_probes", "report_direction")
 
 
 class Attrs(NamedTuple):
@@ -79,8 +66,7 @@ class Attrs(NamedTuple):
         return Bracket(self.low, self.high)
 
 
-_KEYS = tuple(PREFIX + name for name in Attrs._fields)
-_KEY_OF = dict(zip(Attrs._fields, _KEYS, strict=True))
+_KEY_OF = {name: _PREFIX + name for name in Attrs._fields}
 
 
 def read(trial: BaseTrial | FrozenTrial) -> Attrs:
@@ -94,9 +80,9 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
         dead trial with everything that was on it, the verdict included.
     """
     raw = trial.user_attrs
-    if raw.get(_NUMBER_KEY) != trial.number:
-        return Attrs(**{name: raw.get(PREFIX + name) for name in _SHARED})
-    return Attrs(*map(raw.get, _KEYS))
+    if raw.get(_KEY_OF["number"]) != trial.number:
+        return Attrs(**{name: raw.get(_KEY_OF[name]) for name in _SHARED})
+    return Attrs(*map(raw.get, _KEY_OF.values()))
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
@@ -107,16 +93,10 @@ def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
         trial: The running trial, as a sampler hook or a pruner gets it.
         attrs: Values by name, without the prefix. None is not written.
     """
-    storage, trial_id, known = study._storage, trial._trial_id, trial.user_attrs
     for name, value in attrs.items():
         key = _KEY_OF[name]
-        if value is not None and known.get(key) != value:
-            try:  # noqa: SIM105  # a hot path: contextlib.suppress costs as much as a write
-                storage.set_trial_user_attr(trial_id, key, value)
-            except (UpdateFinishedTrialError, TrialPruned):
-                # A trial that another worker has ended by mistake takes no more attributes.
-                pass
-            known[key] = value
+        if value is not None and trial.user_attrs.get(key) != value:
+            write_attribute(study, trial, key, value)
 
 
 def clear_copied(study: Study, trial: FrozenTrial) -> None:
@@ -126,22 +106,20 @@ def clear_copied(study: Study, trial: FrozenTrial) -> None:
     """
     if not is_copied(trial):
         return
-    for name in Attrs._fields:
-        key = PREFIX + name
+    for name, key in _KEY_OF.items():
         if name not in _SHARED and name != "number" and trial.user_attrs.get(key) is not None:
-            study._storage.set_trial_user_attr(trial._trial_id, key, None)
-            trial.set_user_attr(key, None)
+            write_attribute(study, trial, key, None)
 
 
 def is_copied(trial: FrozenTrial) -> bool:
     """Tell whether a trial carries the attributes of a dead one that it is the clone of."""
-    return trial.user_attrs.get(_NUMBER_KEY) not in (None, trial.number)
+    return trial.user_attrs.get(_KEY_OF["number"]) not in (None, trial.number)
 
 
 def is_copied_final(trial: FrozenTrial, rate: float) -> bool:
     """Tell whether a trial is the clone of a dead final trial, with that trial's rate."""
     attrs = trial.user_attrs
-    return attrs.get(PREFIX + "role") == "final" and attrs.get(PREFIX + "lr") == rate
+    return attrs.get(_KEY_OF["role"]) == "final" and attrs.get(_KEY_OF["lr"]) == rate
 
 
 def write_verdict(study: Study, trial: FrozenTrial, verdict: Verdict) -> None:
@@ -159,137 +137,41 @@ def verdict_attrs(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def all_trials(study: Study) -> list[FrozenTrial]:
-    """Return every trial of the study, also where Hyperband hands out a filtered one."""
-    return study._storage.get_all_trials(study._study_id, deepcopy=False)
-
-
-def settings_of(trial: FrozenTrial, found: dict[str, tuple[int, Any]]) -> bool:
-    """Note the settings that a trial carries, where no later trial is noted already.
+def recorded_settings(trials: Sequence[FrozenTrial]) -> dict[str, Any]:
+    """Return the settings that the latest trials were run with.
 
     Args:
-        trial: Any trial.
-        found: Values by name, each with the number of the trial that has it; changed in place.
+        trials: Trials by number.
 
     Returns:
-        Whether the trial has a role, and with it every setting that there was.
+        Values by name, as far back as the latest trial with a role: it carries every setting that
+        there was, and one that it lacks was not set any more.
     """
-    raw, number = trial.user_attrs, trial.number
-    for name, key in _SETTING_KEYS:
-        value = raw.get(key)
-        if value is not None and (name not in found or found[name][0] < number):
-            found[name] = (number, value)
-    return _ROLE_KEY in raw
-
-
-def claims_among(trials: Sequence[FrozenTrial], own: int) -> dict[int, float]:
-    """Return the rates that trials have claimed, without one's own."""
-    claims = {t.number: t.user_attrs.get(PREFIX + "claim") for t in trials if t.number != own}
-    return {number: claim for number, claim in claims.items() if claim is not None}
-
-
-def storage_of(study: Study) -> object:
-    """Return the storage, as a key of what is remembered about its studies."""
-    return study._storage
-
-
-def study_id(study: Study) -> int:
-    """Return the number of the study within its storage."""
-    return study._study_id
-
-
-def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
-    """Return the parameters that a user chose by ``enqueue_trial``."""
-    found: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
+    found: dict[str, Any] = {}
+    for trial in reversed(trials):
+        for name in _SETTINGS:
+            value = trial.user_attrs.get(_KEY_OF[name])
+            if value is not None:
+                found.setdefault(name, value)
+        if _KEY_OF["role"] in trial.user_attrs:
+            break
     return found
 
 
-def whole_study(study: Study) -> Study:
-    """Return the study itself where Hyperband hands out a part of it, with a loop of its own."""
-    found: Study = getattr(study, "_study", study)
-    return found
-
-
-def in_optimize(study: Study) -> bool:
-    """Tell whether this thread runs ``study.optimize``, where a sampler may raise and wait."""
-    return bool(whole_study(study)._thread_local.in_optimize_loop)
-
-
-def fail(study: Study, trial: FrozenTrial) -> None:
-    """Close a trial that cannot run, so that raising from a hook leaves nothing RUNNING."""
-    study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-
-
-def worker_id() -> str:
-    """Name this thread of this process; the random part tells containers of one name apart."""
-    return f"{_process_id()}:{threading.get_ident()}"
-
-
-@functools.lru_cache(maxsize=1)
-def _name_process(pid: int) -> str:
-    return f"{socket.gethostname()}:{pid}:{uuid.uuid4().hex[:8]}"
-
-
-def _process_id() -> str:
-    return _name_process(os.getpid())
-
-
-def is_same_process(worker: str | None) -> bool:
-    """Tell whether a worker is a thread of this process."""
-    return worker is not None and worker.rpartition(":")[0] == _process_id()
-
-
-def live_threads() -> frozenset[int | None]:
-    """Return the threads of this process.
-
-    Ask before trials are read: a thread stores the end of its trial before it ends itself, so that
-    a trial that is still RUNNING in a later reading and whose thread was gone before is abandoned.
-    """
-    return frozenset(thread.ident for thread in threading.enumerate())
-
-
-def is_abandoned(worker: str | None, threads: frozenset[int | None]) -> bool:
-    """Tell whether a running trial's thread is this one, or gone: nobody works on it any more."""
-    if worker is None or not is_same_process(worker):
-        return False
-    thread = int(worker.rpartition(":")[2])
-    return thread == threading.get_ident() or thread not in threads
-
-
-def utc_now() -> datetime.datetime:
-    """Return the current time, with its zone."""
-    return datetime.datetime.now(datetime.timezone.utc)
-
-
-def last_sign_of_life(trial: FrozenTrial) -> datetime.datetime | None:
-    """Return when a running trial was last known to live: its start, or its last report's note."""
-    start = trial.datetime_start
-    begun = None if start is None else start.astimezone(datetime.timezone.utc)
-    noted = trial.user_attrs.get(PREFIX + "alive")
-    if trial.user_attrs.get(PREFIX + "number") != trial.number or not isinstance(noted, str):
-        return begun
-    alive = datetime.datetime.fromisoformat(noted)
-    return alive if begun is None else max(begun, alive)
-
-
-def age_of(trial: FrozenTrial) -> float:
-    """Return the seconds since a trial was started, by this machine's clock; 0 if unknown."""
-    start = trial.datetime_start
-    if start is None:
-        return 0.0
-    return (utc_now() - start.astimezone(datetime.timezone.utc)).total_seconds()
+def recorded_param(trials: Sequence[FrozenTrial]) -> str | None:
+    """Return the name of the rate that the latest trial which names one says."""
+    names = (trial.user_attrs.get(_KEY_OF["param"]) for trial in reversed(trials))
+    return next((name for name in names if name is not None), None)
 
 
 def is_judged(trial: FrozenTrial) -> bool:
     """Tell whether a running probe has its verdict: its end is only not stored yet, or never."""
-    if trial.state != TrialState.RUNNING or trial.user_attrs.get(PREFIX + "verdict") is None:
+    if trial.state != TrialState.RUNNING or trial.user_attrs.get(_KEY_OF["verdict"]) is None:
         return False
     return read(trial).role == "probe" and read(trial).verdict is not None
 
 
-def fixed_rate(trial: FixedTrial) -> float | None:
-    """Return the rate that a FixedTrial was made with, asked for already or not."""
-    name = find_rate_name([trial.distributions])
-    name = name or next((n for n in trial._params if is_known_name(n)), None)
-    rate = trial._params.get(name or "")
-    return float(rate) if isinstance(rate, Real) else None
+def write_live(trial: BaseTrial, **attrs: Any) -> None:
+    """Write attributes on a live trial, as the objective has it."""
+    for name, value in attrs.items():
+        trial.set_user_attr(_KEY_OF[name], value)

@@ -1,30 +1,30 @@
-"""What a study's storage says: the observations that everything else is computed from."""
+"""The history of a study: the observations that everything else is computed from."""
 
 from __future__ import annotations
 
-import datetime
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import ReferenceType, ref
 
+from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from optuna_bisect._checks import check_single_objective
-from optuna_bisect.study import attributes
-from optuna_bisect.study.finished import Past, View, curve_of, read_early
-from optuna_bisect.study.ledger import NO_FACTS, Facts, recall_ledger
-from optuna_bisect.study.settings import Settings
+from optuna_bisect.search.probe import Probe
+from optuna_bisect.study import attributes, internals, liveness
+from optuna_bisect.study.finished import View, curve_of, read_finished, recall_finished
+from optuna_bisect.study.parameter import find_rate_name
+from optuna_bisect.study.settings import Settings, check_single_objective
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from optuna.distributions import FloatDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
     from optuna_bisect.search.evidence import Evidence
+    from optuna_bisect.study.finished import Finished
     from optuna_bisect.verdicts.curve import Curve
 
 # Share of a running trial's time that may go into reading what the others found.
@@ -62,54 +62,30 @@ class History(NamedTuple):
 
     Attributes:
         view: How trials were read: the rate's name, the length of a probe, the directions.
-        past: What the finished trials say.
+        finished: What the finished trials say, with those that have their verdict already.
         running: Live running trials by number.
         distribution: Range of the rate in the latest trial that has it.
         final_steps: Length of the full run, None if unknown.
         max_probes: Number of probes after which the search ends in any case.
         warm_start: Rate at which an earlier study says to start.
-        facts: What all other trials say about the study as a whole.
-        n_trials: Number of trials that there were.
-        open: Numbers of all that had not finished, the caller's own among them.
-        judged: Numbers of those that had their verdict, and count as finished.
+        rate_name: The parameter that looks like the rate, whatever the settings say.
+        recorded_param: The parameter that trials have recorded as the rate.
     """
 
     view: View
-    past: Past
+    finished: Finished
     running: tuple[Running, ...]
     distribution: FloatDistribution | None
     final_steps: int | None
     max_probes: int | None
     warm_start: float | None = None
-    facts: Facts = NO_FACTS
-    n_trials: int = 0
-    open: tuple[int, ...] = ()
-    judged: tuple[int, ...] = ()
-
-    @property
-    def param_name(self) -> str | None:
-        """Name of the rate, None while no trial has one."""
-        return self.view.param_name
-
-    @property
-    def probe_steps(self) -> int | None:
-        """Length of a probe, None if unknown."""
-        return self.view.probe_steps
-
-    @property
-    def report_sign(self) -> int:
-        """1 where reports are to be minimised, -1 where maximised."""
-        return self.view.report_sign
-
-    @property
-    def value_sign(self) -> int:
-        """1 where returned values are to be minimised, -1 where maximised."""
-        return self.view.value_sign
+    rate_name: str | None = None
+    recorded_param: str | None = None
 
     @property
     def has_final(self) -> bool:
         """Whether the study ends in a final trial: the two lengths are known to differ."""
-        steps = self.probe_steps
+        steps = self.view.probe_steps
         return steps is not None and self.final_steps is not None and steps < self.final_steps
 
     @property
@@ -117,22 +93,37 @@ class History(NamedTuple):
         """Whether as many probes were spent as the user allows."""
         if self.max_probes is None:
             return False
-        return self.past.n_probes >= self.max_probes or self.is_overrun
+        return self.finished.n_probes >= self.max_probes or self.is_overrun
 
     @property
     def is_overrun(self) -> bool:
         """Whether that is so by far, with the probes of workers that had no better question."""
         if self.max_probes is None:
             return False
-        n_idle = sum(p.question == "spread" for p in self.past.probes)
-        return self.past.n_probes + n_idle >= IDLE_FACTOR * self.max_probes
+        n_idle = sum(p.question == "spread" for p in self.finished.probes)
+        return self.finished.n_probes + n_idle >= IDLE_FACTOR * self.max_probes
 
     def evidence(self, distribution: FloatDistribution | None = None) -> Evidence | None:
         """Judge the probes on the grid of a range, by default the latest one."""
         chosen = distribution or self.distribution
         if chosen is None:
             return None
-        return self.past.evidence(chosen.low, chosen.high, self.warm_start)
+        return self.finished.evidence(chosen.low, chosen.high, self.warm_start)
+
+    def running_probes(self, least_horizon: float = 0) -> list[Probe]:
+        """Return the probes that still run, as far as they have reported.
+
+        Args:
+            least_horizon: Leave out those that ran fewer steps.
+
+        Returns:
+            The probes, none of them full.
+        """
+        return [
+            Probe(r.number, r.rate, r.curve, is_full=False, question=r.question)
+            for r in self.running
+            if r.rate is not None and r.curve is not None and r.curve.horizon >= least_horizon
+        ]
 
 
 def read_history(
@@ -153,33 +144,39 @@ def read_history(
     """
     direction = check_single_objective(study)
     known = settings or Settings()
-    threads = attributes.live_threads() if attributes.in_optimize(study) else None
-    trials = attributes.all_trials(study)
-    ledger = recall_ledger(study, trials)
-    unfinished = [trials[number] for number in ledger.open if number != exclude]
-    facts = ledger.facts.including(unfinished) if unfinished else ledger.facts
-    name = known.param_name or facts.setting("param") or facts.rate_name
+    threads = liveness.live_threads() if internals.in_optimize(study) else None
+    trials = internals.all_trials(study)
+    others = [t for t in trials if t.number != exclude]
+    recorded, param = attributes.recorded_settings(others), attributes.recorded_param(others)
+    rate_name = find_rate_name(t.distributions for t in others)
     view = View(
-        name,
-        known.probe_steps or facts.setting("probe_steps"),
-        *_signs(direction, known.report_direction or facts.setting("report_direction")),
+        known.param_name or param or rate_name,
+        known.probe_steps or recorded.get("probe_steps"),
+        *_signs(direction, known.report_direction or recorded.get("report_direction")),
     )
-    judged = [trial for trial in unfinished if attributes.is_judged(trial)]
-    past = ledger.past(trials, view)
+    finished = [t for t in trials if t.state.is_finished()]
+    running = [t for t in others if t.state == TrialState.RUNNING]
+    judged = [t for t in running if attributes.is_judged(t)]
+    past = recall_finished(study, finished, view)
+    if judged:
+        # A verdict counts from the moment that it is written, also where its worker died then.
+        past = read_finished(finished, view, judged=judged, earlier=past)
     return History(
         view=view,
-        # A verdict counts from the moment that it is written, also where its worker died then.
-        past=read_early(past, judged, view) if judged else past,
-        running=tuple(_read_running(unfinished, view, known.stale_after, threads)),
-        distribution=facts.distribution(name),
-        final_steps=known.final_steps or facts.setting("final_steps"),
-        max_probes=known.max_probes or facts.setting("max_probes"),
+        finished=past,
+        running=tuple(_read_running(running, view, known.stale_after, threads)),
+        distribution=_latest_range(others, view.param_name),
+        final_steps=known.final_steps or recorded.get("final_steps"),
+        max_probes=known.max_probes or recorded.get("max_probes"),
         warm_start=known.warm_start,
-        facts=facts,
-        n_trials=len(trials),
-        open=ledger.open,
-        judged=tuple(trial.number for trial in judged),
+        rate_name=rate_name,
+        recorded_param=param,
     )
+
+
+def _latest_range(trials: Sequence[FrozenTrial], name: str | None) -> FloatDistribution | None:
+    found = (t.distributions.get(name or "") for t in reversed(trials))
+    return next((d for d in found if isinstance(d, FloatDistribution)), None)
 
 
 class _Reading(NamedTuple):
@@ -190,7 +187,7 @@ class _Reading(NamedTuple):
     cost: float
 
 
-# Speed only: each thread's last reading for a running trial.
+# For speed only: each thread's last reading for a running trial.
 _last = threading.local()
 
 
@@ -208,16 +205,20 @@ def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> Hist
     Returns:
         The history, seconds old at worst where storage is slow.
     """
-    storage, now = attributes.storage_of(study), time.monotonic()
+    storage, now = internals.storage_of(study), time.monotonic()
     last: _Reading | None = getattr(_last, "reading", None)
     # Trials of two storages may have one number.
-    if last is not None and last.trial_id == trial._trial_id and last.storage() is storage:
+    if (
+        last is not None
+        and last.trial_id == internals.trial_id(trial)
+        and last.storage() is storage
+    ):
         gap = max(last.cost / MAX_READING_SHARE, LEAST_READING_GAP)
         if now < last.taken_at + gap:
             return last.history
     history = read_history(study, settings, exclude=trial.number)
     done = time.monotonic()
-    _last.reading = _Reading(ref(storage), trial._trial_id, history, done, done - now)
+    _last.reading = _Reading(ref(storage), internals.trial_id(trial), history, done, done - now)
     return history
 
 
@@ -236,26 +237,9 @@ def _read_running(
     threads: frozenset[int | None] | None,
 ) -> Iterator[Running]:
     for trial in trials:
-        if trial.state != TrialState.RUNNING or attributes.is_judged(trial):
-            continue
         attrs = attributes.read(trial)
-        if not _is_dead(trial, attrs, stale_after, threads):
+        if not liveness.is_dead(trial, attrs, stale_after, threads):
             yield _to_running(trial, attrs, view)
-
-
-def _is_dead(
-    trial: FrozenTrial,
-    attrs: attributes.Attrs,
-    stale_after: float | None,
-    threads: frozenset[int | None] | None,
-) -> bool:
-    """Tell whether nobody works on a running trial any more, as far as can be known."""
-    if threads is not None and attributes.is_abandoned(attrs.worker, threads):
-        return True
-    alive = attributes.last_sign_of_life(trial)
-    if stale_after is None or alive is None:
-        return False
-    return attributes.utc_now() - alive > datetime.timedelta(seconds=stale_after)
 
 
 def _to_running(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> Running:
@@ -264,8 +248,8 @@ def _to_running(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> Runn
         trial.number,
         attrs.role,
         rate if isinstance(rate, float) else None,
-        attributes.is_same_process(attrs.worker),
-        attributes.age_of(trial),
+        liveness.is_same_process(attrs.worker),
+        liveness.age_of(trial),
         curve_of(trial, view.report_sign) if attrs.role == "probe" else None,
         attrs.question,
     )

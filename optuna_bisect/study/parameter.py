@@ -1,4 +1,4 @@
-"""Which parameter of a study is the learning rate."""
+"""Which parameter of a study is the learning rate, and which values it may take."""
 
 from __future__ import annotations
 
@@ -49,7 +49,23 @@ def find_rate_name(spaces: Iterable[Mapping[str, BaseDistribution]]) -> str | No
     return first
 
 
+def prefer_known_name(found: str | None, space: Mapping[str, BaseDistribution]) -> str | None:
+    """Return the rate that earlier trials had, or that of one more if its name says so."""
+    name = find_rate_name([space])
+    if found is None or (not is_known_name(found) and name is not None and is_known_name(name)):
+        return name
+    return found
+
+
 def rivals(space: Mapping[str, BaseDistribution]) -> list[str]:
     """Return all log-scale floats, the one that is taken first, where no name says which it is."""
     names = [name for name, distribution in space.items() if is_log_float(distribution)]
     return [] if len(names) < 2 or any(is_known_name(name) for name in names) else names
+
+
+def fit_into(rate: float, distribution: FloatDistribution) -> float:
+    """Move a rate into a distribution, onto its steps where it has some."""
+    if distribution.step is not None:
+        n = round((rate - distribution.low) / distribution.step)
+        rate = distribution.low + n * distribution.step
+    return float(min(max(rate, distribution.low), distribution.high))

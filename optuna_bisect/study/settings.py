@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler
 
 from optuna_bisect._checks import (
     check_direction,
@@ -12,6 +15,9 @@ from optuna_bisect._checks import (
     check_share,
     check_steps,
 )
+
+if TYPE_CHECKING:
+    from optuna.study import Study, StudyDirection
 
 # A full run whose rate decays to zero wants a correction with this much less of a power: on 24
 # recorded tasks the power is 0.16 +- 0.24 at a constant rate and 0.02 +- 0.23 with a cosine.
@@ -61,3 +67,23 @@ class Settings:
         if self.seed is not None:
             return self.seed
         return zlib.crc32(study_name.encode()) % 2**31
+
+
+def check_single_objective(study: Study) -> StudyDirection:
+    """Return the direction of a study; raise ValueError where it has more than one."""
+    directions = study.directions
+    if len(directions) > 1:
+        raise ValueError(
+            f"A learning rate is bisected for one objective but got {len(directions)} directions."
+        )
+    return directions[0]
+
+
+def check_sampler(value: BaseSampler | None) -> None:
+    """Raise ValueError unless a sampler may choose other parameters and will not end the study."""
+    is_ending = isinstance(value, GridSampler | BruteForceSampler)
+    if value is not None and (is_ending or not isinstance(value, BaseSampler)):
+        raise ValueError(
+            "independent_sampler must be a sampler that does not end the study by itself, or None "
+            f"but got {value!r}."
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FixedTrial
 
-from optuna_bisect.study import attributes
+from optuna_bisect.study import attributes, internals
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -73,7 +73,7 @@ def trial_plan(trial: BaseTrial) -> TrialPlan:
         True
     """
     if isinstance(trial, FixedTrial):
-        return TrialPlan(role="final", start_lr=attributes.fixed_rate(trial), seed=0)
+        return TrialPlan(role="final", start_lr=internals.fixed_rate(trial), seed=0)
     return _plan_from_attrs(attributes.read(trial))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from optuna_bisect.study import attributes
-from optuna_bisect.verdicts.classifier import Verdict
+from optuna_bisect.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -60,5 +60,4 @@ def divergence(step: int, lr: float, trial: BaseTrial | None) -> Diverged:
 def _write_verdict(trial: BaseTrial, reason: str) -> None:
     """Record the verdict before the trial is finished and read-only."""
     verdict = Verdict("overshoot", 1.0, reason)
-    for name, value in attributes.verdict_attrs(verdict).items():
-        trial.set_user_attr(attributes.PREFIX + name, value)
+    attributes.write_live(trial, **attributes.verdict_attrs(verdict))

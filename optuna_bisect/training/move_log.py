@@ -53,7 +53,7 @@ class Journal:
             "path": [[step, _short(lr)] for step, lr in self.path],
             "moves": [[e.step, _short(e.lr), e.signal] for e in self.entries[-_MAX_POINTS:]],
         }
-        trial.set_user_attr(attributes.PREFIX + "adjustment", value)
+        attributes.write_live(trial, adjustment=value)
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain lists."""

@@ -1,34 +1,28 @@
-"""Verdicts: what the loss curve of one short run says about its learning rate.
-
-Nothing here knows Optuna.
-"""
+"""The verdict on a run from its loss curve: alone, or beside the best run so far."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from optuna_bisect.verdicts import confidence, reasons
-from optuna_bisect.verdicts.comparison import SAME_END, gap_between
-from optuna_bisect.verdicts.curve import (
-    N_SKIPPED,
-    Curve,
+from optuna_bisect.verdicts.comparison import SAME_END, gap_between, is_behind, least_share
+from optuna_bisect.verdicts.curve import N_SKIPPED
+from optuna_bisect.verdicts.shape import (
     has_jumped,
     is_above,
-    is_behind,
     is_flat,
     is_leaving,
     late_share_of,
-    least_share,
     starts_untrained,
     unevenness_of,
 )
+from optuna_bisect.verdicts.verdict import Verdict, side_of
 
-VerdictName = Literal["overshoot", "undershoot", "balanced"]
-VERDICT_NAMES: tuple[VerdictName, ...] = ("overshoot", "undershoot", "balanced")
+if TYPE_CHECKING:
+    from optuna_bisect.verdicts.curve import Curve, Run
 
 # Without an incumbent a run is left alone for this share of a probe: the window to recover in.
 RECOVERY_SHARE = 0.25
@@ -39,52 +33,12 @@ STRAIGHT = 0.25
 ERRATIC = 10.0
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a run says about its rate, how sure that is, and why.
-
-    Args:
-        name: ``"overshoot"``: the best rate lies below. ``"undershoot"``: it lies above.
-            ``"balanced"``: it lies here.
-        confidence: Estimated probability that the name is right, in (0.5, 1].
-        reason: One sentence for people.
-
-    Raises:
-        ValueError: On an unknown name or a confidence outside (0.5, 1].
-    """
-
-    name: VerdictName
-    confidence: float
-    reason: str
-
-    def __post_init__(self) -> None:
-        """Reject what no rule can have meant."""
-        if self.name not in VERDICT_NAMES:
-            raise ValueError(f"A verdict is one of {VERDICT_NAMES} but got {self.name!r}.")
-        if not 0.5 < self.confidence <= 1:
-            raise ValueError(f"A confidence lies in (0.5, 1] but got {self.confidence}.")
-
-
-class Incumbent(NamedTuple):
-    """The run that others are compared with.
-
-    Args:
-        number: Its trial number, for the reason.
-        rate: Its learning rate.
-        curve: Its loss curve.
-    """
-
-    number: int
-    rate: float
-    curve: Curve
-
-
 def classify(
     curve: Curve,
     rate: float,
     *,
     initial: float | None = None,
-    incumbent: Incumbent | None = None,
+    incumbent: Run | None = None,
     probe_steps: int | None = None,
     is_patient: bool = False,
     sign: int = 1,
@@ -127,13 +81,6 @@ def not_finite(curve: Curve, sign: int = 1) -> Verdict:
     return Verdict("overshoot", confidence.CERTAIN, reasons.not_finite(step, sign))
 
 
-def side_of(rate: float, best_rate: float) -> tuple[VerdictName, str]:
-    """Name the verdict on a rate that lost to the best one, and where it lies."""
-    if rate > best_rate:
-        return "overshoot", "above"
-    return "undershoot", "below"
-
-
 def _decades(rate: float, other: float) -> float:
     """Return the distance of two rates; 0 on a linear range that is not positive."""
     return abs(math.log10(rate / other)) if min(rate, other) > 0 else 0.0
@@ -143,7 +90,7 @@ def _judge_progress(
     curve: Curve,
     rate: float,
     initial: float | None,
-    incumbent: Incumbent,
+    incumbent: Run,
     *,
     probe_steps: int | None,
     sign: int,
@@ -168,21 +115,19 @@ def _judge_progress(
 
 
 def _judge_end(
-    curve: Curve, rate: float, initial: float | None, incumbent: Incumbent, sign: int
+    curve: Curve, rate: float, initial: float | None, incumbent: Run, sign: int
 ) -> Verdict:
     best = float(np.interp(curve.steps[-1], incumbent.curve.steps, incumbent.curve.losses))
     start = incumbent.curve.losses[0] if initial is None else initial
     own = best + gap_between(curve, incumbent.curve, start).difference
-    progress, reference = start - best, (best, incumbent.number, incumbent.rate)
-    return compare_ends(own, rate, *reference, progress=progress, sign=sign)
+    return compare_ends(own, rate, best, incumbent, progress=start - best, sign=sign)
 
 
 def compare_ends(
     own: float,
     rate: float,
     best: float,
-    number: int,
-    best_rate: float,
+    incumbent: Run,
     *,
     progress: float = 0.0,
     sign: int = 1,
@@ -193,22 +138,21 @@ def compare_ends(
         own: Its last loss, or what it returned, lower is better.
         rate: Its rate.
         best: The incumbent's at the same step.
-        number: The incumbent's trial number.
-        best_rate: The incumbent's rate.
+        incumbent: The best balanced run so far.
         progress: The incumbent's progress up to there; 0 or less: unknown.
         sign: 1, or -1 where the numbers were maximised and their signs were turned.
 
     Returns:
         Balanced if it is the best so far or as good, else the side on which it lies.
     """
-    compared = reasons.ends(own, best, number, sign)
-    near = confidence.of_best(_decades(rate, best_rate))
-    if own < best or rate == best_rate:
+    compared = reasons.ends(own, best, incumbent.number, sign)
+    near = confidence.of_best(_decades(rate, incumbent.rate))
+    if own < best or rate == incumbent.rate:
         return Verdict("balanced", near, f"{compared}: the best so far")
     if own - best < SAME_END * progress:
         same = f"as good within {SAME_END:.0%} of the progress"
         return Verdict("balanced", near, f"{compared}: {same}")
-    name, where = side_of(rate, best_rate)
+    name, where = side_of(rate, incumbent.rate)
     sure = confidence.UNSCALED_END
     if progress > 0:
         sure = confidence.of_end((own - best) / progress)

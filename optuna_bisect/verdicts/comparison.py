@@ -1,7 +1,8 @@
-"""Which of two full runs ends lower, as far as the noise of their reports lets one see."""
+"""Two runs beside each other: which one is behind at equal steps, and which one ends lower."""
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,12 +13,117 @@ from optuna_bisect.verdicts.curve import N_AVERAGED, N_SKIPPED, noise_of
 if TYPE_CHECKING:
     from optuna_bisect.verdicts.curve import Curve
 
+# A run is behind when it made less than this share of the incumbent's progress at equal steps at
+# the beginning of a probe; the share rises to 1 at its end, where no time is left to catch up.
+PROGRESS_RATIO = 0.75
+# ... and when it is behind by this many standard errors of the incumbent's noise besides.
+CUT_MARGIN = 0.5
+# Two runs rise alike when their levels differ by at most this share of the rise.
+ALIKE = 0.1
 # Runs that end within this share of the better one's progress are equally good.
 SAME_END = 0.01
 # Two runs tie when their ends differ by less than this many standard errors of their difference.
 TIE_MARGIN = 0.5
 # At most this share of the reports is averaged: the rest belongs to the descent.
 MAX_SHARE = 0.5
+
+# For speed only: as a study grows, its finished runs are compared again and again.
+_remembered = functools.lru_cache(maxsize=4096)
+
+
+def recent_levels(curve: Curve, other: Curve) -> tuple[float, float] | None:
+    """Return the mean of a run's last reports, and of another one's at the same steps.
+
+    Args:
+        curve: The run.
+        other: The other one, interpolated where the steps differ.
+
+    Returns:
+        Both means, None where either has too few reports.
+    """
+    if len(curve) <= N_SKIPPED or len(other) <= N_SKIPPED:
+        return None
+    recent = slice(max(N_SKIPPED, len(curve) - N_AVERAGED), None)
+    same_steps = np.interp(curve.steps[recent], other.steps, other.losses)
+    return float(np.mean(curve.losses[recent])), float(np.mean(same_steps))
+
+
+def least_share(curve: Curve, horizon: float) -> float:
+    """Return the share of the incumbent's progress below which a run is behind.
+
+    Args:
+        curve: The run's reports so far.
+        horizon: Length of a probe in steps, infinite where the run is none.
+
+    Returns:
+        ``PROGRESS_RATIO`` at the beginning of the probe, 1 at its end, in proportion between.
+    """
+    return PROGRESS_RATIO + (1 - PROGRESS_RATIO) * min(1.0, curve.horizon / horizon)
+
+
+def is_behind(
+    curve: Curve, initial: float, incumbent: Curve, horizon: float | None = None
+) -> float | None:
+    """Compare the progress of a run with the incumbent's at equal steps.
+
+    With the progress p of the run, p* of the incumbent, the least share r and the standard error e
+    of the incumbent's noise, a run is behind when ``p + CUT_MARGIN * e < r * p*``. Here p* is what
+    the incumbent holds: its level at the same steps or at its own end, whichever is worse.
+
+    Args:
+        curve: The run's reports so far, finite.
+        initial: The loss before training, which both share.
+        incumbent: The incumbent's reports, interpolated where the steps differ.
+        horizon: Length of a probe in steps, infinite where the run is none. None: that of the
+            incumbent's run.
+
+    Returns:
+        The share of the incumbent's progress that the run made, where that is below
+        ``least_share``; None where the run keeps up or where it is too early to say.
+    """
+    levels = recent_levels(curve, incumbent)
+    if levels is None:
+        return None
+    own, level = initial - levels[0], levels[1]
+    other = initial - max(level, float(np.mean(incumbent.losses[-N_AVERAGED:])))
+    ratio = least_share(curve, horizon or incumbent.horizon)
+    error = noise_of(incumbent.losses[N_SKIPPED:]) * math.sqrt((1 + ratio**2) / N_AVERAGED)
+    if own + CUT_MARGIN * error >= ratio * other:
+        return None
+    return own / other if other > 0 else 0.0
+
+
+def leads(curve: Curve, best: Curve, initial: float = 0.0, lead: float = 1.0) -> bool:
+    """Tell whether a run made more than ``lead`` times the progress of the best at equal steps."""
+    levels = recent_levels(curve, best)
+    if levels is None:
+        return False
+    own, other = levels
+    # Without a margin the initial loss, which may be unknown, cancels out.
+    return own < other if lead == 1.0 else initial - own > lead * (initial - other)
+
+
+@_remembered
+def rises_alike(curve: Curve, other: Curve, initial: float) -> bool:
+    """Tell whether two runs rise so much alike that the rise cannot come from their rates.
+
+    Runs with one seed meet the same hard batches. Divergence grows with the rate; the rise of the
+    data is the same at every rate that is too low to learn.
+
+    Args:
+        curve: A finite curve that stands above the initial loss.
+        other: A finite curve at a clearly different rate.
+        initial: The loss before training.
+
+    Returns:
+        Whether the last levels at equal steps differ by at most ``ALIKE`` of the rise.
+    """
+    own = curve.until(other.steps[-1])
+    if len(own) <= N_SKIPPED:
+        return False
+    level = float(np.mean(own.losses[-N_AVERAGED:]))
+    same_steps = np.interp(own.steps[-N_AVERAGED:], other.steps, other.losses)
+    return abs(level - float(np.mean(same_steps))) <= ALIKE * abs(level - initial)
 
 
 class Gap(NamedTuple):
@@ -37,6 +143,7 @@ class Gap(NamedTuple):
         return self.difference <= TIE_MARGIN * self.error
 
 
+@_remembered
 def gap_between(curve: Curve, best: Curve, initial: float | None) -> Gap:
     """Compare the ends of two runs.
 

@@ -20,6 +20,10 @@ CERTAIN = 1.0
 FLAT = 0.55
 # An end that lost to another one by an amount that nothing gives a scale.
 UNSCALED_END = 0.8
+# A rate that lies beyond one that others have seen lose.
+ANSWERED = 0.8
+# A first value, with nothing to compare it with.
+FIRST_VALUE = 0.6
 # Log odds that a run which is cut lost on the side of the incumbent on which it lies: with nothing
 # but two equal rates, for each decade between them, for making as much progress as it may without
 # being cut, and for each report that agrees after the first.

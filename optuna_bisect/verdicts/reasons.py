@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from optuna_bisect.verdicts.curve import Curve
+    from optuna_bisect.verdicts.curve import Curve, Run
 
 
 def _show(loss: float, sign: int) -> str:
@@ -72,3 +72,11 @@ def descent(curve: Curve, start: float, sign: int) -> str:
     verb = "descends" if sign > 0 else "rises"
     way = f"from {_show(start, sign)} to {_show(curve.losses[-1], sign)}"
     return f"{verb} {way} by step {curve.steps[-1]}"
+
+
+def answered(loser: Run, number: int, where: str) -> str:
+    """Say that others have seen a rate lose that lies nearer to the best one."""
+    return (
+        f"answered by others: trial {loser.number} at {loser.rate:.3g}, nearer to trial {number}, "
+        f"has lost; rate {where} both"
+    )

@@ -1,1 +1,12 @@
-"""Acting on a study that other workers share."""
+"""Acting on a study that other workers share: what waits and writes.
+
+Optuna's storages have no compare-and-set, so every claim is written, and then looked at again.
+
+In reading order:
+
+- ``role_claim``: a new trial takes its role; exactly one final trial completes
+- ``rate_claim``: a probe takes its rate; no two probes run the same one
+- ``waiting``: how long a worker waits that has nothing to ask
+- ``trial_end``: what is written on a trial when it ends
+- ``heartbeat_guard``: a live trial that a database's heartbeat failed by mistake ends quietly
+"""

@@ -19,7 +19,7 @@ from optuna.storages import BaseStorage
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import TrialState
 
-from optuna_bisect.study import attributes
+from optuna_bisect.study import internals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +34,6 @@ _WRITES = (
     "set_trial_system_attr",
 )
 _GUARD = "_heartbeat_guard"
-# The sign of life is renewed when it is older than this share of stale_after.
-_ALIVE_SHARE = 0.25
 
 
 class TrialLost(TrialPruned):
@@ -126,23 +124,14 @@ def beat(study: Study, trial: FrozenTrial) -> None:
     worker killed between its claim of the final trial and its first heartbeat would keep that
     claim for ever. Under ask-and-tell nobody would go on with it.
     """
-    storage = attributes.storage_of(study)
-    if _has_heartbeat(storage) and attributes.in_optimize(study):
+    storage = internals.storage_of(study)
+    if _has_heartbeat(storage) and internals.in_optimize(study):
         storage.record_heartbeat(trial._trial_id)
-
-
-def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
-    """Renew the sign of life that ``stale_after`` looks at, at most four times in that time."""
-    if stale_after is None:
-        return
-    now, last = attributes.utc_now(), attributes.last_sign_of_life(trial)
-    if last is None or (now - last).total_seconds() > stale_after * _ALIVE_SHARE:
-        attributes.write(study, trial, alive=now.isoformat())
 
 
 def guard(study: Study, trial: FrozenTrial) -> None:
     """Watch a trial, where the storage has a heartbeat that may fail it by mistake."""
-    storage = attributes.storage_of(study)
+    storage = internals.storage_of(study)
     if not _has_heartbeat(storage) or not isinstance(storage, BaseStorage):
         return
     found = getattr(storage, _GUARD, None) or HeartbeatGuard(storage)
@@ -151,5 +140,5 @@ def guard(study: Study, trial: FrozenTrial) -> None:
 
 def is_lost(study: Study, trial: FrozenTrial) -> bool:
     """Tell whether another worker has ended a trial of this thread by mistake."""
-    found: HeartbeatGuard | None = getattr(attributes.storage_of(study), _GUARD, None)
+    found: HeartbeatGuard | None = getattr(internals.storage_of(study), _GUARD, None)
     return found is not None and found.is_lost(trial._trial_id)

@@ -1,4 +1,4 @@
-"""Choosing the rate of a probe beside other workers: choose, claim, look for a clash."""
+"""Taking a rate for a probe: choose, claim, look for a clash with another worker."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from optuna_bisect.search.proposal import choose
-from optuna_bisect.search.running import led_by_running, running_probes
+from optuna_bisect.decisions.next_rate import propose_rate
 from optuna_bisect.study import attributes
 from optuna_bisect.study.history import read_history
-from optuna_bisect.study.params import fit_into
+from optuna_bisect.study.parameter import fit_into
 
 if TYPE_CHECKING:
     from optuna.distributions import FloatDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-    from optuna_bisect.search.proposal import Proposal
     from optuna_bisect.study.history import History
     from optuna_bisect.study.settings import Settings
 
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 MAX_CLAIMS = 12
 # For so long the lower one of two that clash waits for the other one to give way.
 _GIVE_WAY_SECONDS = 0.1
-# A probe that has no rate after this many seconds is no longer given the best question.
-RATE_GRACE_SECONDS = 10.0
 
 
 def ask_rate(
@@ -57,13 +53,13 @@ def ask_rate(
         The rate, inside the distribution.
     """
     for _ in range(MAX_CLAIMS):
-        proposal, (low, high) = propose_beside(history, trial.number, distribution)
+        proposal, (low, high) = propose_rate(history, trial.number, distribution)
         rate = fit_into(proposal.rate, distribution)
         attributes.write(study, trial, claim=rate)
         if _is_kept(study, trial, settings, history, rate):
             break
         history = read_history(study, settings, exclude=trial.number)
-    is_new_name = param_name != history.facts.setting("param")
+    is_new_name = param_name != history.recorded_param
     attributes.write(
         study,
         trial,
@@ -73,35 +69,6 @@ def ask_rate(
         param=param_name if is_new_name else None,
     )
     return rate
-
-
-def propose_beside(
-    history: History, number: int, distribution: FloatDistribution
-) -> tuple[Proposal, tuple[float, float]]:
-    """Propose a rate that no running probe has, nor will have by its rank.
-
-    Args:
-        history: The study without the trial.
-        number: The trial's number.
-        distribution: Range of the rate.
-
-    Returns:
-        The proposal, and the bracket that it was proposed from.
-    """
-    evidence = history.past.evidence(distribution.low, distribution.high, history.warm_start)
-    probes = [r for r in history.running if r.role == "probe"]
-    # Probes with a lower number that have no rate yet will take the questions before this one,
-    # unless they died before that.
-    without_rate = [r for r in probes if r.rate is None and r.age < RATE_GRACE_SECONDS]
-    ahead = sum(r.number < number for r in without_rate)
-    proposal = choose(
-        led_by_running(evidence, running_probes(probes)),
-        [r.rate for r in probes if r.rate is not None],
-        ahead=ahead,
-        endless=not history.has_final,
-        number=number,
-    )
-    return proposal, evidence.bracket
 
 
 def _is_kept(
@@ -122,13 +89,8 @@ def _find_clashes(
     study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
 ) -> list[int]:
     """Return the trials that took a rate since a reading, without those of dead workers."""
-    trials = attributes.all_trials(study)
-    changed = [*(trials[n] for n in history.open), *trials[history.n_trials :]]
-    claims = attributes.claims_among(changed, trial.number)
-    found = [n for n, claim in claims.items() if math.isclose(rate, claim, rel_tol=1e-9)]
-    if not found:
-        return []
-    # Somebody has it; whether he lives takes a closer look.
     now = read_history(study, settings, exclude=trial.number)
-    dead = set(now.open) - {r.number for r in now.running} - set(now.judged)
-    return [n for n in found if n not in dead]
+    known = {p.number for p in history.finished.probes}
+    taken = {r.number: r.rate for r in now.running if r.rate is not None}
+    taken |= {p.number: p.rate for p in now.finished.probes if p.number not in known}
+    return [n for n, other in taken.items() if math.isclose(rate, other, rel_tol=1e-9)]

@@ -1,4 +1,4 @@
-"""Taking a role: the shell around ``roles.decide`` that waits, writes and confirms."""
+"""Taking a role for a new trial: wait for others, write the role, and look again."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import time
 from typing import TYPE_CHECKING
 
 from optuna_bisect._logger import logger
+from optuna_bisect.decisions.next_rate import is_idle
 from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
-from optuna_bisect.decisions.winner import plan_final
-from optuna_bisect.study import attributes
+from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
+from optuna_bisect.study.liveness import note_alive, worker_id
 from optuna_bisect.study.parameter import is_known_name
-from optuna_bisect.workers.heartbeat_guard import beat, note_alive
-from optuna_bisect.workers.waiting import Patience, is_idle
+from optuna_bisect.workers.heartbeat_guard import beat
+from optuna_bisect.workers.waiting import Patience
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
+    from optuna_bisect.decisions.final_plan import FinalPlan
     from optuna_bisect.study.history import History
     from optuna_bisect.study.settings import Settings
 
@@ -43,15 +45,15 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
     """
     decision, history, read_at = _wait_for_decision(study, trial, settings)
     attributes.clear_copied(study, trial)
-    if decision.role == "final":
-        _write_final(study, trial, history, settings)
+    if decision.plan is not None:
+        _write_plan(study, trial, decision.plan)
     seed = settings.study_seed(study.study_name)
     attributes.write(
         study,
         trial,
         number=trial.number,
         # Under ask-and-tell nobody knows which thread will run the trial.
-        worker=attributes.worker_id() if attributes.in_optimize(study) else None,
+        worker=worker_id() if internals.in_optimize(study) else None,
         probe_steps=settings.probe_steps,
         final_steps=settings.final_steps,
         max_probes=settings.max_probes if history.has_final else None,
@@ -71,7 +73,7 @@ def _reconsider(study: Study, trial: FrozenTrial, settings: Settings) -> Decisio
     """Look again before a claim that took so long that others may have given up waiting for it."""
     history = read_history(study, settings, exclude=trial.number)
     others = [r.number for r in history.running if r.role == "final"]
-    others += [f.number for f in history.past.finals if f.is_complete]
+    others += [f.number for f in history.finished.finals if f.is_complete]
     if not others:
         return Decision("final")
     return Decision("surplus", f"final trial {others[0]} began while this worker stood still")
@@ -107,7 +109,7 @@ def _decide_now(
         history,
         trial.number,
         is_fixed=_is_fixed(trial, history),
-        may_wait=attributes.in_optimize(study),
+        may_wait=internals.in_optimize(study),
         exponent=settings.final_exponent,
     )
 
@@ -116,7 +118,7 @@ def _is_put_off(
     study: Study, trial: FrozenTrial, history: History, patience: Patience, now: float
 ) -> bool:
     """Tell whether a probe that has nothing to ask waits until there is something, or a final."""
-    if not history.running or not attributes.in_optimize(study) or _is_fixed(trial, history):
+    if not history.running or not internals.in_optimize(study) or _is_fixed(trial, history):
         return False
     return is_idle(history, trial.number) and not patience.is_over(study, history, now)
 
@@ -144,30 +146,21 @@ def _waiting(number: int, decision: Decision, settings: Settings) -> str:
 
 def _is_fixed(trial: FrozenTrial, history: History) -> bool:
     """Tell whether the rate is chosen already: by a user, or as the clone of a dead trial."""
-    chosen = attributes.fixed_params(trial).keys() | trial.params.keys()
+    chosen = internals.fixed_params(trial).keys() | trial.params.keys()
     if not chosen:
         return False
-    if history.param_name is None:
+    if history.view.param_name is None:
         return any(is_known_name(name) for name in chosen)
-    rate = trial.params.get(history.param_name)
+    rate = trial.params.get(history.view.param_name)
     if rate is not None and attributes.is_copied_final(trial, rate):
         return False
-    return history.param_name in chosen
+    return history.view.param_name in chosen
 
 
-def _write_final(study: Study, trial: FrozenTrial, history: History, settings: Settings) -> None:
-    plan = plan_final(history, settings.final_exponent)
-    if plan is None:
-        return
-    low, high = (plan.bracket.low, plan.bracket.high) if plan.bracket else (None, None)
+def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:
+    limits = {"low": plan.bracket.low, "high": plan.bracket.high} if plan.bracket else {}
     attributes.write(
-        study,
-        trial,
-        low=low,
-        high=high,
-        lr=plan.lr,
-        start_lr=plan.start_lr,
-        winner=plan.winner,
+        study, trial, lr=plan.lr, start_lr=plan.start_lr, winner=plan.winner, **limits
     )
 
 

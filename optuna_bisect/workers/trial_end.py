@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from optuna_bisect.pruners import judge_curve
+from optuna_bisect.decisions.running_verdict import judge_probe
+from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes
 from optuna_bisect.study.finished import curve_of
 from optuna_bisect.study.history import read_history
 from optuna_bisect.study.parameter import find_rate_name
-from optuna_bisect.verdicts.classifier import Verdict, compare_ends, not_finite
+from optuna_bisect.verdicts import confidence
+from optuna_bisect.verdicts.classifier import compare_ends, not_finite
+from optuna_bisect.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from optuna_bisect.study.settings import Settings
     from optuna_bisect.verdicts.curve import Curve
 
-_INFINITE = Verdict("overshoot", 1.0, "the returned value is not finite")
+_INFINITE = Verdict("overshoot", confidence.CERTAIN, "the returned value is not finite")
 _RAISED = "the objective raised an exception or returned no number"
 
 
@@ -46,9 +49,9 @@ def record_end(
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):
         return
     history = read_history(study, settings, exclude=trial.number)
-    curve = curve_of(trial, history.report_sign)
+    curve = curve_of(trial, history.view.report_sign)
     if not curve.is_finite:
-        attributes.write_verdict(study, trial, not_finite(curve, history.report_sign))
+        attributes.write_verdict(study, trial, not_finite(curve, history.view.report_sign))
     elif value is not None and not math.isfinite(value):
         attributes.write_verdict(study, trial, _INFINITE)
     elif state == TrialState.FAIL:
@@ -64,20 +67,19 @@ def record_end(
 def _judge_probe(
     trial: FrozenTrial, history: History, curve: Curve, state: TrialState, value: float | None
 ) -> Verdict | None:
-    name = history.param_name or find_rate_name([trial.distributions])
+    name = history.view.param_name or find_rate_name([trial.distributions])
     rate = trial.params.get(name or "")
     if not isinstance(rate, float):
         return None
     complete = state == TrialState.COMPLETE
     evidence = history.evidence()
     best = evidence.incumbent if evidence else None
-    if len(curve) and (history.probe_steps is not None or not complete):
-        end = curve.horizon if complete else history.probe_steps
-        return judge_curve(history, curve, rate, end)
+    if len(curve) and (history.view.probe_steps is not None or not complete):
+        end = curve.horizon if complete else history.view.probe_steps
+        return judge_probe(history, Probe(trial.number, rate, curve), end)
     if value is None or not complete:
         return None
-    own = history.value_sign * value
+    own = history.view.value_sign * value
     if best is None or best.value is None:
-        return Verdict("balanced", 0.6, f"the first finite value: {value:.4g}")
-    reference = (best.value, best.number, best.rate)
-    return compare_ends(own, rate, *reference, sign=history.value_sign)
+        return Verdict("balanced", confidence.FIRST_VALUE, f"the first finite value: {value:.4g}")
+    return compare_ends(own, rate, best.value, best, sign=history.view.value_sign)

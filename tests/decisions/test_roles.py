@@ -20,8 +20,8 @@ def rules() -> Rules:
     study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
     study.optimize(make_objective())
     history = read_history(study)
-    assert history.past.finals
-    return Rules(history._replace(past=history.past._replace(finals=())))
+    assert history.finished.finals
+    return Rules(history._replace(finished=replace(history.finished, finals=())))
 
 
 @pytest.mark.parametrize("n_deaths", [0, 1, 2])

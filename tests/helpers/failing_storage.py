@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage
 from optuna.storages._heartbeat import BaseHeartbeat
 from synthetic_trainer import make_objective, with_role
 
-from optuna_bisect.study import attributes
+from optuna_bisect.study import liveness
 from optuna_bisect.study.history import read_history
 
 if TYPE_CHECKING:
@@ -107,21 +107,21 @@ def die_and_finish(
     Returns:
         The study, whose recorded verdicts have been checked to stand and to count.
     """
-    shared, process = dying._shared, attributes._process_id()
+    shared, process = dying._shared, liveness._process_id()
     join_study(shared, name)
     with monkeypatch.context() as patch:
-        patch.setattr(attributes, "_process_id", lambda: "a process that is dead")
+        patch.setattr(liveness, "_process_id", lambda: "a process that is dead")
         try:
             join_study(dying, name, **settings).optimize(make_objective(every=8))
         except (Killed, UnboundLocalError):  # Optuna's own clean-up falls over the death
             assert dying.is_dead
-    assert attributes._process_id() == process
+    assert liveness._process_id() == process
     if dying.is_dead:
         time.sleep(seconds)
     study = join_study(shared, name, **settings)
     verdicts = {t.number: t.user_attrs.get("bisect_verdict") for t in with_role(study, "probe")}
     study.optimize(make_objective(every=8))
     judged = {n: verdict for n, verdict in verdicts.items() if verdict}
-    assert set(judged) <= {p.number for p in read_history(study).past.probes}
+    assert set(judged) <= {p.number for p in read_history(study).finished.probes}
     assert all(study.trials[n].user_attrs["bisect_verdict"] == v for n, v in judged.items())
     return study

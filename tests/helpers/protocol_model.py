@@ -130,8 +130,8 @@ class Rules:
         if key not in self.histories:
             live = (Running(number, role, None, is_local=False) for number, role in running)
             finals = tuple(Final(n, True, False, False) for n in complete)
-            past = self.history.past._replace(finals=finals)
-            self.histories[key] = self.history._replace(running=tuple(live), past=past)
+            finished = replace(self.history.finished, finals=finals)
+            self.histories[key] = self.history._replace(running=tuple(live), finished=finished)
         return self.histories[key]
 
     def _ask(self, history: History, number: int) -> Decision:

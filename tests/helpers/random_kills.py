@@ -65,7 +65,7 @@ def run_and_kill(
     codes.append(_finish(nursery, storage, name, settings))
     assert codes == [0] * len(codes)
     study = optuna.load_study(study_name=name, storage=storage)
-    now, counted = _verdicts(storage, name), read_history(study).past.probes
+    now, counted = _verdicts(storage, name), read_history(study).finished.probes
     lost = {n for n, verdict in verdicts.items() if now.get(n) != verdict}
     lost |= set(verdicts) - {p.number for p in counted}
     return Outcome(n_kills, lost, summarize(storage, name))

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optuna_bisect.search.assessment import extend, gather
-from optuna_bisect.search.evidence import Probe, initial_loss
+from optuna_bisect.search.assessment import assess
 from optuna_bisect.search.grid import SPACING, Grid
+from optuna_bisect.search.probe import Probe, initial_loss
 from optuna_bisect.search.proposal import choose, propose
 from optuna_bisect.verdicts.classifier import classify
-from optuna_bisect.verdicts.curve import Curve, is_above
+from optuna_bisect.verdicts.curve import Curve
+from optuna_bisect.verdicts.shape import is_above
 
 GRID = Grid(1e-6, 1.0)
 STEPS = tuple(range(0, 121, 10))
@@ -31,18 +32,18 @@ def synthetic(rate: float, best: float, edge: float = 1.6) -> Curve:
 
 def run(number: int, rate: float, best: float, known: list[Probe], question: str) -> Probe:
     """Run a probe as the pruner would: report by report, cut as soon as there is a verdict."""
-    evidence, whole = gather(known, GRID), synthetic(rate, best)
+    evidence, whole = assess(known, GRID), synthetic(rate, best)
     for step in whole.steps:
         part = whole.until(step)
         initial = initial_loss([*known, Probe(-1, rate, part)])
-        if classify(part, rate, initial=initial, incumbent=evidence.reference, probe_steps=120):
+        if classify(part, rate, initial=initial, incumbent=evidence.incumbent, probe_steps=120):
             break
     return Probe(number, rate, part, is_full=part.horizon >= 120, question=question)
 
 
 def search(best: float) -> list[Probe]:
     probes: list[Probe] = []
-    while (proposal := propose(gather(probes, GRID))) is not None:
+    while (proposal := propose(assess(probes, GRID))) is not None:
         assert len(probes) < 30
         probes.append(run(len(probes), proposal.rate, best, probes, proposal.question))
     return probes
@@ -53,47 +54,17 @@ def search(best: float) -> list[Probe]:
 def test_the_search_converges_next_to_the_optimum(exponent: float) -> None:
     best = 10**exponent
     probes = search(best)
-    evidence = gather(probes, GRID)
+    evidence = assess(probes, GRID)
     assert evidence.incumbent is not None
     assert abs(math.log(evidence.incumbent.rate / best)) <= math.log(SPACING) / 2 + 1e-9
     assert len(probes) <= 12
-
-
-CURVES = st.one_of(
-    st.just(Curve()),
-    st.builds(
-        lambda n, losses: Curve(STEPS[:n], tuple([2.3, *losses][:n])),
-        st.sampled_from([1, 2, 5, 13]),
-        st.lists(st.sampled_from([0.5, 1.0, 1.5, 2.0, 3.0, 9.0, math.nan]), min_size=12),
-    ),
-)
-PROBES = st.builds(
-    Probe,
-    number=st.just(0),
-    rate=st.sampled_from([1e-9, 1e-5, 1.1e-5, 1e-4, 3e-4, 1e-3, 1e-2, 0.1]),
-    curve=CURVES,
-    value=st.sampled_from([None, None, 0.1, 0.5, 0.7, math.inf]),
-    is_full=st.booleans(),
-    is_broken=st.booleans(),
-    question=st.sampled_from([None, "halve", "scan"]),
-)
-
-
-@settings(deadline=None, max_examples=500)
-@given(st.lists(PROBES, max_size=9))
-def test_one_more_probe_gives_what_all_probes_give_at_once(drawn: list[Probe]) -> None:
-    probes = [replace(probe, number=i) for i, probe in enumerate(drawn)]
-    evidence = gather([], GRID)
-    for n in range(1, len(probes) + 1):
-        evidence = extend(evidence, tuple(probes[:n]))
-        assert evidence == gather(probes[:n], GRID)
 
 
 @settings(deadline=None)
 @given(st.floats(-5.5, -0.5), st.integers(0, 12))
 def test_the_optimum_never_leaves_the_bracket(exponent: float, n: int) -> None:
     probes = search(10**exponent)[:n]
-    low, high = gather(probes, GRID).bracket
+    low, high = assess(probes, GRID).bracket
     assert low <= 10**exponent <= high
 
 
@@ -103,14 +74,14 @@ def test_the_order_of_the_trials_does_not_matter(exponent: float, random: object
     probes = search(10**exponent)
     shuffled = probes.copy()
     random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis types it as object
-    assert gather(shuffled, GRID) == gather(probes, GRID)
+    assert assess(shuffled, GRID) == assess(probes, GRID)
     for n in range(len(probes)):
         part = probes[:n]
-        assert propose(gather(part[::-1], GRID)) == propose(gather(part, GRID))
+        assert propose(assess(part[::-1], GRID)) == propose(assess(part, GRID))
 
 
 def test_the_first_probe_is_the_middle_of_the_range() -> None:
-    proposal = propose(gather([], GRID))
+    proposal = propose(assess([], GRID))
     assert proposal is not None
     assert proposal.rate == pytest.approx(1e-3)
     assert proposal.question == "start"
@@ -119,28 +90,28 @@ def test_the_first_probe_is_the_middle_of_the_range() -> None:
 def test_flat_gives_no_direction_and_the_scan_goes_up_first_and_down_later() -> None:
     flat = Curve((0, 10, 20, 30), (2.3, 2.301, 2.299, 2.3))
     probes = [Probe(0, 1e-3, flat, is_full=False)]
-    proposal = propose(gather(probes, GRID))
+    proposal = propose(assess(probes, GRID))
     assert proposal is not None
     assert proposal.rate > 1e-3
     probes.append(Probe(1, GRID.rate_at(1), Curve((0, 10), (2.3, math.inf)), is_full=False))
-    proposal = propose(gather(probes, GRID))
+    proposal = propose(assess(probes, GRID))
     assert proposal is not None
     assert proposal.rate < 1e-3
 
 
 def test_a_neighbour_cut_by_an_older_incumbent_is_run_once_more() -> None:
     probes = search(1e-3)
-    incumbent = gather(probes, GRID).incumbent
+    incumbent = assess(probes, GRID).incumbent
     assert incumbent is not None
     beside = GRID.rate_at(GRID.nearest(incumbent.rate) + 1)
     good = incumbent.curve.until(30)
     cut = [p for p in probes if GRID.nearest(p.rate) != GRID.nearest(beside)]
     cut.append(Probe(90, beside, good, is_full=False))
-    proposal = propose(gather(cut, GRID))
+    proposal = propose(assess(cut, GRID))
     assert proposal is not None
     assert (proposal.rate, proposal.question) == (pytest.approx(beside), "recheck")
     cut.append(Probe(91, beside, good, is_full=False))
-    assert propose(gather(cut, GRID)) is None
+    assert propose(assess(cut, GRID)) is None
 
 
 def test_a_full_probe_above_a_rate_that_blew_up_is_no_incumbent() -> None:
@@ -150,24 +121,24 @@ def test_a_full_probe_above_a_rate_that_blew_up_is_no_incumbent() -> None:
         Probe(1, 1e-2, Curve((0, 10), (2.3, math.nan)), is_full=False),
         Probe(2, 1e-1, lucky),
     ]
-    incumbent = gather(probes, GRID).incumbent
+    incumbent = assess(probes, GRID).incumbent
     assert incumbent is not None
     assert incumbent.number == 0
 
 
 def test_a_broken_probe_without_evidence_is_repeated_once_then_given_up() -> None:
     first = Probe(0, 1e-3, is_full=False, is_broken=True)
-    again = propose(gather([first], GRID))
+    again = propose(assess([first], GRID))
     assert again is not None
     assert again.rate == pytest.approx(1e-3)
     second = Probe(1, 1e-3, is_full=False, is_broken=True)
-    other = propose(gather([first, second], GRID))
+    other = propose(assess([first, second], GRID))
     assert other is not None
     assert other.rate != pytest.approx(1e-3)
 
 
 def test_workers_ask_different_questions() -> None:
-    evidence, pending = gather([], GRID), []
+    evidence, pending = assess([], GRID), []
     for _ in range(GRID.last - GRID.first + 3):
         pending.append(choose(evidence, pending).rate)
     assert len({round(math.log(rate), 9) for rate in pending}) == len(pending)
@@ -178,15 +149,15 @@ def test_workers_that_fill_the_range_never_repeat_a_rate_whoever_ends_first() ->
     full = [Probe(n, GRID.rate_at(i), value=1.0) for n, i in enumerate(range(-6, 7))]
     n = len(full)
     assert GRID.last - GRID.first + 1 == n
-    late = choose(gather(full, GRID), [1e-3], number=n + 1)
+    late = choose(assess(full, GRID), [1e-3], number=n + 1)
     ended = Probe(n + 1, late.rate, value=1.0, question="spread")
-    again = choose(gather([*full, ended], GRID), [], number=n)
+    again = choose(assess([*full, ended], GRID), [], number=n)
     assert late.question == again.question == "spread"
     assert again.rate != pytest.approx(late.rate)
 
 
 def test_a_worker_without_a_rate_is_counted_by_rank() -> None:
-    evidence = gather([], GRID)
+    evidence = assess([], GRID)
     first = choose(evidence, [])
     second = choose(evidence, [], ahead=1)
     assert second == choose(evidence, [first.rate])
@@ -195,7 +166,7 @@ def test_a_worker_without_a_rate_is_counted_by_rank() -> None:
 def test_an_endless_search_refines_beside_the_best() -> None:
     probes: list[Probe] = []
     for number in range(25):
-        proposal = choose(gather(probes, GRID), [], endless=True)
+        proposal = choose(assess(probes, GRID), [], endless=True)
         value = abs(math.log10(proposal.rate) + 2.345)
         probes.append(Probe(number, proposal.rate, value=value))
     assert min(p.value for p in probes if p.value is not None) < 0.02
@@ -216,7 +187,7 @@ def test_runs_of_different_lengths_that_report_once_at_their_end_can_be_compared
         Probe(1, GRID.rate_at(1), Curve((59,), (0.4,))),
         Probe(2, GRID.rate_at(-1), Curve((79,), (0.6,))),
     ]
-    incumbent = gather(probes, GRID).incumbent
+    incumbent = assess(probes, GRID).incumbent
     assert incumbent is not None
     assert incumbent.number == 1
 
@@ -232,16 +203,16 @@ def test_a_rise_that_comes_from_the_batches_is_no_collapse() -> None:
         for i, curve in enumerate(losses)
     ]
     assert all(is_above(p.curve, losses[0][0]) for p in probes)
-    evidence = gather(probes, GRID)
+    evidence = assess(probes, GRID)
     assert not evidence.collapsed
     assert propose(evidence) is not None
     diverged = Probe(9, 1.0, Curve(steps, tuple(c + 1.273 for c in climbs)), is_full=False)
-    assert gather([*probes, diverged], GRID).collapsed == {GRID.nearest(1.0)}
+    assert assess([*probes, diverged], GRID).collapsed == {GRID.nearest(1.0)}
 
 
 def test_trials_that_failed_without_a_report_do_not_disturb_a_search_without_progress() -> None:
     flat = [Probe(i, 10.0**-i, Curve((0, 10, 20), (2.3,) * 3), is_full=False) for i in range(1, 6)]
     silent = Probe(9, 3e-2, is_full=False, is_broken=True)
-    proposal = propose(gather([*flat, silent, replace(silent, number=10)], GRID))
+    proposal = propose(assess([*flat, silent, replace(silent, number=10)], GRID))
     assert proposal is not None
     assert proposal.question == "deepen"

@@ -23,13 +23,13 @@ from synthetic_trainer import (
 )
 
 import optuna_bisect as ob
-from optuna_bisect.search.assessment import gather
-from optuna_bisect.search.evidence import Probe
+from optuna_bisect.decisions import next_rate
+from optuna_bisect.search.assessment import assess
 from optuna_bisect.search.grid import Grid
+from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.proposal import Proposal
 from optuna_bisect.search.running import answer, founded, led_by_running
 from optuna_bisect.verdicts.curve import Curve
-from optuna_bisect.workers import rate_claim
 
 TRAINER = Trainer()
 COLLAPSED = Curve(tuple(range(0, 20, 2)), (2.3, *(1.0 + 0.15 * i for i in range(9))))
@@ -46,7 +46,7 @@ def probe(number: int, lr: float, until: int = 40, **also) -> Probe:
 
 
 def evidence(*probes: Probe):
-    return gather(probes, Grid(LOW, HIGH))
+    return assess(probes, Grid(LOW, HIGH))
 
 
 def test_a_probe_beyond_a_rate_that_lost_is_answered() -> None:
@@ -118,7 +118,7 @@ def test_two_probes_side_by_side_judge_each_other() -> None:
 
 def test_two_that_choose_the_same_rate_at_one_moment_end_with_two_rates(monkeypatch) -> None:
     storage, meet, chosen = InMemoryStorage(), threading.Barrier(2), []
-    choose, first = rate_claim.choose, threading.local()
+    choose, first = next_rate.choose, threading.local()
 
     def choose_alike(*args, **kwargs) -> Proposal:
         if not getattr(first, "done", False):
@@ -127,7 +127,7 @@ def test_two_that_choose_the_same_rate_at_one_moment_end_with_two_rates(monkeypa
             return Proposal(1e-3, "halve")
         return choose(*args, **kwargs)
 
-    monkeypatch.setattr(rate_claim, "choose", choose_alike)
+    monkeypatch.setattr(next_rate, "choose", choose_alike)
 
     def work() -> None:
         trial = join_study(storage, "s").ask()

@@ -74,7 +74,7 @@ def test_the_verdict_of_a_worker_that_died_before_it_ended_its_trial_counts() ->
         if dead.should_prune():
             break
     assert study.trials[0].state == TrialState.RUNNING
-    assert [p.number for p in read_history(study).past.probes] == [0]
+    assert [p.number for p in read_history(study).finished.probes] == [0]
     study.optimize(make_objective())
     assert lr not in [t.params["lr"] for t in study.trials[1:]]
     assert_one_final(study)

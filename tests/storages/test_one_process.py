@@ -14,7 +14,7 @@ from synthetic_trainer import HIGH, LOW, STEPS, Trainer, make_objective, roles, 
 from worker_process import load_study, open_storage
 
 import optuna_bisect as ob
-from optuna_bisect.study import attributes
+from optuna_bisect.study import liveness
 
 
 def test_every_storage_takes_the_same_rates_and_winner(url) -> None:
@@ -166,15 +166,15 @@ def test_a_thread_that_ends_after_a_reading_began_is_no_abandoned_worker() -> No
     names, go = [], threading.Event()
 
     def work() -> None:
-        names.append(attributes.worker_id())
+        names.append(liveness.worker_id())
         go.wait()
 
     thread = threading.Thread(target=work)
     thread.start()
     while not names:
         time.sleep(0.001)
-    before = attributes.live_threads()
+    before = liveness.live_threads()
     go.set()
     thread.join()
-    assert not attributes.is_abandoned(names[0], before)
-    assert attributes.is_abandoned(names[0], attributes.live_threads())
+    assert not liveness.is_abandoned(names[0], before)
+    assert liveness.is_abandoned(names[0], liveness.live_threads())

@@ -19,8 +19,8 @@ from judgement_tables import (
 )
 from replay import Setting
 
-from optuna_bisect.verdicts.classifier import Incumbent, classify
-from optuna_bisect.verdicts.curve import Curve
+from optuna_bisect.verdicts.classifier import classify
+from optuna_bisect.verdicts.curve import Curve, Run
 
 BEST = 10**-2.25
 
@@ -102,7 +102,7 @@ CASES = {
 def test_each_rule_is_known_by_its_reason(rule) -> None:
     losses = CASES[rule]
     steps = tuple(10 * i for i in range(13))
-    best = Incumbent(4, 1e-2, Curve(steps, CASES["alone, flattened"]))
+    best = Run(4, 1e-2, Curve(steps, CASES["alone, flattened"]))
     verdict = classify(
         Curve(steps[: len(losses)], losses),
         1e-1,

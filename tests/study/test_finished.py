@@ -1,4 +1,4 @@
-"""Every finished trial is read once, however many decisions follow."""
+"""Every finished trial is read once, however many decisions follow (finished, parameter)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optuna.trial import TrialState, create_trial
 import optuna_bisect as ob
 from optuna_bisect.study import finished
 from optuna_bisect.study.history import read_history
-from optuna_bisect.study.ledger import Facts
+from optuna_bisect.study.parameter import find_rate_name, prefer_known_name
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -60,9 +60,12 @@ def test_what_is_remembered_says_what_a_new_process_would_read() -> None:
     for trial in study.get_trials():
         fresh.add_trial(trial)
     mine, other = read_history(study), read_history(fresh)
-    assert sorted(mine.past.probes, key=lambda p: p.number) == list(other.past.probes)
+    assert sorted(mine.finished.probes, key=lambda p: p.number) == list(other.finished.probes)
     assert mine.evidence() == other.evidence()
-    assert (mine.past.n_probes, mine.past.finals) == (other.past.n_probes, other.past.finals)
+    assert (mine.finished.n_probes, mine.finished.finals) == (
+        other.finished.n_probes,
+        other.finished.finals,
+    )
 
 
 def test_runs_count_as_full_by_the_longest_one_whenever_that_one_came() -> None:
@@ -73,16 +76,8 @@ def test_runs_count_as_full_by_the_longest_one_whenever_that_one_came() -> None:
         for step in range(n_steps):
             trial.report(1.0 / (1 + step), step)
         study.tell(trial, state=TrialState.PRUNED)
-        probes = read_history(study).past.probes
+        probes = read_history(study).finished.probes
     assert [probe.is_full for probe in probes] == [False, True]
-
-
-def test_facts_do_not_depend_on_the_order_of_reading() -> None:
-    trials = [complete(0, width=0.1), complete(1, width=0.1, lr=0.1), complete(2, eta=0.1)]
-    facts = Facts().including(trials)
-    assert Facts().including(trials[::-1]) == facts
-    assert facts.rate_name == "lr"
-    assert Facts().including(trials[:1]).rate_name == "width"
 
 
 @pytest.mark.parametrize(
@@ -90,4 +85,10 @@ def test_facts_do_not_depend_on_the_order_of_reading() -> None:
     [({"depth": RANGE}, "width"), ({"depth": RANGE, "lr": RANGE}, "lr"), ({}, "width")],
 )
 def test_a_known_name_in_the_next_trial_wins(own: dict, name: str) -> None:
-    assert Facts().including([complete(0, width=0.1)]).rate_name_with(own) == name
+    assert prefer_known_name("width", own) == name
+
+
+def test_the_first_trial_with_a_known_name_says_which_parameter_is_the_rate() -> None:
+    trials = [complete(0, width=0.1), complete(1, width=0.1, lr=0.1), complete(2, eta=0.1)]
+    assert find_rate_name(t.distributions for t in trials) == "lr"
+    assert find_rate_name(t.distributions for t in trials[:1]) == "width"

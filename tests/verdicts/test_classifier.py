@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optuna_bisect import Verdict
-from optuna_bisect.verdicts.classifier import Incumbent, classify, compare_ends
-from optuna_bisect.verdicts.curve import Curve
+from optuna_bisect.verdicts.classifier import classify, compare_ends
+from optuna_bisect.verdicts.curve import Curve, Run
 
 PROBE = 120
 
@@ -30,7 +30,7 @@ def descent(rate: float, n: int = 13, noise: float = 0.0, seed: int = 0) -> Curv
     return curve(2.3, *losses[1:])
 
 
-BEST = Incumbent(4, 1e-2, descent(0.4))
+BEST = Run(4, 1e-2, descent(0.4))
 
 
 def test_not_finite_is_overshoot_at_once_and_certain() -> None:
@@ -144,7 +144,7 @@ def test_a_reason_stays_short_where_the_loss_explodes() -> None:
 
 
 def test_rates_of_a_linear_range_may_be_zero() -> None:
-    assert compare_ends(0.4, 0.0, 0.5, 3, 0.01).name == "balanced"
+    assert compare_ends(0.4, 0.0, 0.5, Run(3, 0.01)).name == "balanced"
     verdict = classify(descent(0.1).until(20), 0.0, initial=2.3, incumbent=BEST, probe_steps=PROBE)
     assert verdict is not None
     assert verdict.name == "undershoot"
@@ -176,16 +176,16 @@ def test_losses_times_c_and_plus_d_give_the_same_verdict(
         return Curve(original.steps, tuple(c * loss + d for loss in original.losses))
 
     best = None if alone else BEST
-    shifted = None if alone else Incumbent(4, 1e-2, moved(BEST.curve))
+    shifted = None if alone else Run(4, 1e-2, moved(BEST.curve))
     one = classify(run, 1e-1, initial=2.3, incumbent=best, probe_steps=PROBE)
     two = classify(moved(run), 1e-1, initial=2.3 * c + d, incumbent=shifted, probe_steps=PROBE)
     assert (one and one.name) == (two and two.name)
 
 
 def test_values_alone_are_compared_by_side() -> None:
-    assert compare_ends(0.4, 0.1, 0.5, 3, 0.01).name == "balanced"
-    assert compare_ends(0.6, 0.1, 0.5, 3, 0.01).name == "overshoot"
-    assert compare_ends(0.6, 0.001, 0.5, 3, 0.01).name == "undershoot"
+    assert compare_ends(0.4, 0.1, 0.5, Run(3, 0.01)).name == "balanced"
+    assert compare_ends(0.6, 0.1, 0.5, Run(3, 0.01)).name == "overshoot"
+    assert compare_ends(0.6, 0.001, 0.5, Run(3, 0.01)).name == "undershoot"
 
 
 def test_a_verdict_refuses_unknown_names_and_confidences() -> None:

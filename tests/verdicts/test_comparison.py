@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optuna_bisect.verdicts.comparison import MAX_SHARE, gap_between
-from optuna_bisect.verdicts.curve import PROGRESS_RATIO, Curve, is_behind, least_share
+from optuna_bisect.verdicts.comparison import (
+    MAX_SHARE,
+    PROGRESS_RATIO,
+    gap_between,
+    is_behind,
+    least_share,
+)
+from optuna_bisect.verdicts.curve import Curve
 
 STEPS = tuple(range(13))
 

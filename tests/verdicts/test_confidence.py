@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optuna_bisect.verdicts import confidence
-from optuna_bisect.verdicts.curve import Curve, late_share_of, unevenness_of
+from optuna_bisect.verdicts.curve import Curve
+from optuna_bisect.verdicts.shape import late_share_of, unevenness_of
 
 amounts = st.floats(0, 1e6)
 ratios = st.floats(-10, 1)

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optuna_bisect.verdicts.curve import (
-    Curve,
-    is_above,
-    is_behind,
-    is_flat,
-    noise_of,
-    progress_of,
-    rises_alike,
-    starts_untrained,
-)
+from optuna_bisect.verdicts.comparison import is_behind, rises_alike
+from optuna_bisect.verdicts.curve import Curve, noise_of
+from optuna_bisect.verdicts.shape import is_above, is_flat, progress_of, starts_untrained
 
 
 def curve(losses: list[float]) -> Curve:

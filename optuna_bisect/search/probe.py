@@ -1,0 +1,88 @@
+"""A probe as the search sees it, and the loss before training that all probes share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optuna_bisect.verdicts.curve import Curve, Run
+from optuna_bisect.verdicts.shape import starts_untrained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Sign = Callable[[Curve, float], bool]
+
+
+@dataclass(frozen=True)
+class Probe(Run):
+    """One Phase 1 trial; lower is better.
+
+    Args:
+        value: What it returned, where probes are compared by that and not by their reports.
+        is_full: Whether it ran its whole length instead of being cut.
+        is_broken: Whether it ended in an exception or died.
+        question: Why it was proposed, None if a user chose the rate.
+        judge: Number of the trial that it was cut against while that one still ran itself.
+        has_fallen: Whether others were cut against it before it came to nothing.
+        signs: What was found by ``shows``, for speed only.
+    """
+
+    value: float | None = None
+    is_full: bool = True
+    is_broken: bool = False
+    question: str | None = None
+    judge: int | None = None
+    has_fallen: bool = False
+    signs: dict[Sign, tuple[float, bool]] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def is_finite(self) -> bool:
+        """Whether nothing that it reported or returned is infinite or NaN."""
+        return self.curve.is_finite and (self.value is None or math.isfinite(self.value))
+
+    @property
+    def has_score(self) -> bool:
+        """Whether there is a number to compare it by."""
+        return self.value is not None or len(self.curve) > 0
+
+    def compared(self, horizon: int) -> Curve:
+        """Return the part of the curve that is compared: up to a horizon, one report at least."""
+        return self.curve.until(max(horizon - 1, self.curve.steps[0]))
+
+    def shows(self, sign: Sign, initial: float | None) -> bool:
+        """Tell whether the curve shows a sign that needs the initial loss."""
+        if initial is None or len(self.curve) < 2 or not self.curve.is_finite:
+            return False
+        known = self.signs.get(sign)
+        if known is None or known[0] != initial:
+            known = self.signs[sign] = (initial, sign(self.curve, initial))
+        return known[1]
+
+
+def initial_loss(probes: Sequence[Probe]) -> float | None:
+    """Infer the loss before training, which all probes share.
+
+    The slowest run has moved least, so its first report is the nearest thing where nothing was
+    reported before the first update. A run's own first report alone says nothing: after an epoch
+    at a good rate it may lie near the end of the descent.
+
+    Args:
+        probes: Finished probes.
+
+    Returns:
+        The loss, or None where it cannot be known.
+    """
+    begun = [p for p in probes if len(p.curve) and math.isfinite(p.curve.losses[0])]
+    curves = [(p.rate, p.curve) for p in begun]
+    if not curves:
+        return None
+    untrained = [curve.losses[0] for _, curve in curves if starts_untrained(curve)]
+    if untrained:
+        return float(np.median(untrained))
+    slowest = min(curves, key=lambda pair: pair[0])
+    return slowest[1].losses[0] if len({rate for rate, _ in curves}) > 1 else None

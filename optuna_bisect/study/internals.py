@@ -1,0 +1,103 @@
+"""Everything of Optuna that is not public, in one place."""
+
+from __future__ import annotations
+
+import contextlib
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from optuna import TrialPruned
+from optuna.distributions import check_distribution_compatibility
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import BasePruner, PatientPruner
+from optuna.trial import FrozenTrial, TrialState
+
+from optuna_bisect.study.parameter import find_rate_name, is_known_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optuna.distributions import BaseDistribution
+    from optuna.storages import BaseStorage
+    from optuna.study import Study
+    from optuna.trial import FixedTrial
+
+
+def storage_of(study: Study) -> BaseStorage:
+    """Return the storage of a study."""
+    return study._storage
+
+
+def study_id(study: Study) -> int:
+    """Return the number of the study within its storage."""
+    return study._study_id
+
+
+def trial_id(trial: FrozenTrial) -> int:
+    """Return the number of the trial within its storage."""
+    return trial._trial_id
+
+
+def all_trials(study: Study) -> list[FrozenTrial]:
+    """Return every trial of the study, also where Hyperband hands out a filtered one."""
+    return study._storage.get_all_trials(study._study_id, deepcopy=False)
+
+
+def write_attribute(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    """Write an attribute where both the storage and the live trial see it.
+
+    A hook's trial is a copy whose ``set_user_attr`` does not reach the storage, and what goes to
+    the storage alone is never seen by the live trial; but the copy shares its dict with it.
+    """
+    # A trial that another worker has ended by mistake takes no more attributes.
+    with contextlib.suppress(UpdateFinishedTrialError, TrialPruned):
+        study._storage.set_trial_user_attr(trial._trial_id, key, value)
+    trial.user_attrs[key] = value
+
+
+def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
+    """Return the parameters that a user chose by ``enqueue_trial``."""
+    found: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return found
+
+
+def fixed_rate(trial: FixedTrial) -> float | None:
+    """Return the rate that a FixedTrial was made with, asked for already or not."""
+    name = find_rate_name([trial.distributions])
+    name = name or next((n for n in trial._params if is_known_name(n)), None)
+    rate = trial._params.get(name or "")
+    return float(rate) if isinstance(rate, Real) else None
+
+
+def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:
+    """Return a parameter of an earlier trial where the distribution allows it, else None."""
+    trial = next((t for t in all_trials(study) if t.number == number), None)
+    if trial is None or name not in trial.params:
+        return None
+    try:
+        check_distribution_compatibility(trial.distributions[name], distribution)
+        internal = distribution.to_internal_repr(trial.params[name])
+    except ValueError:
+        return None
+    return trial.params[name] if distribution._contains(internal) else None
+
+
+def whole_study(study: Study) -> Study:
+    """Return the study itself where Hyperband hands out a part of it, with a loop of its own."""
+    found: Study = getattr(study, "_study", study)
+    return found
+
+
+def in_optimize(study: Study) -> bool:
+    """Tell whether this thread runs ``study.optimize``, where a sampler may raise and wait."""
+    return bool(whole_study(study)._thread_local.in_optimize_loop)
+
+
+def wrapped_pruner(pruner: BasePruner) -> BasePruner | None:
+    """Return the pruner inside a PatientPruner, None for any other pruner."""
+    return pruner._wrapped_pruner if isinstance(pruner, PatientPruner) else None
+
+
+def fail(study: Study, trial: FrozenTrial) -> None:
+    """Close a trial that cannot run, so that raising from a hook leaves nothing RUNNING."""
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)

@@ -1,0 +1,104 @@
+"""Who lives: which worker runs a trial, and when it last gave a sign of life."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import socket
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+from optuna_bisect.study import attributes
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+# The sign of life is renewed when it is older than this share of ``stale_after``.
+_ALIVE_SHARE = 0.25
+
+
+def worker_id() -> str:
+    """Name this thread of this process; the random part tells containers of one name apart."""
+    return f"{_process_id()}:{threading.get_ident()}"
+
+
+@functools.lru_cache(maxsize=1)
+def _name_process(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}:{uuid.uuid4().hex[:8]}"
+
+
+def _process_id() -> str:
+    return _name_process(os.getpid())
+
+
+def is_same_process(worker: str | None) -> bool:
+    """Tell whether a worker is a thread of this process."""
+    return worker is not None and worker.rpartition(":")[0] == _process_id()
+
+
+def live_threads() -> frozenset[int | None]:
+    """Return the threads of this process.
+
+    Ask before trials are read: a thread stores the end of its trial before it ends itself, so that
+    a trial that is still RUNNING in a later reading and whose thread was gone before is abandoned.
+    """
+    return frozenset(thread.ident for thread in threading.enumerate())
+
+
+def is_abandoned(worker: str | None, threads: frozenset[int | None]) -> bool:
+    """Tell whether a running trial's thread is this one, or gone: nobody works on it any more."""
+    if worker is None or not is_same_process(worker):
+        return False
+    thread = int(worker.rpartition(":")[2])
+    return thread == threading.get_ident() or thread not in threads
+
+
+def utc_now() -> datetime.datetime:
+    """Return the current time, with its zone."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def last_sign_of_life(trial: FrozenTrial) -> datetime.datetime | None:
+    """Return when a running trial was last known to live: its start, or its last report's note."""
+    start = trial.datetime_start
+    begun = None if start is None else start.astimezone(datetime.timezone.utc)
+    noted = attributes.read(trial).alive
+    if not isinstance(noted, str):
+        return begun
+    alive = datetime.datetime.fromisoformat(noted)
+    return alive if begun is None else max(begun, alive)
+
+
+def age_of(trial: FrozenTrial) -> float:
+    """Return the seconds since a trial was started, by this machine's clock; 0 if unknown."""
+    start = trial.datetime_start
+    if start is None:
+        return 0.0
+    return (utc_now() - start.astimezone(datetime.timezone.utc)).total_seconds()
+
+
+def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
+    """Renew the sign of life that ``stale_after`` looks at, at most four times in that time."""
+    if stale_after is None:
+        return
+    now, last = utc_now(), last_sign_of_life(trial)
+    if last is None or (now - last).total_seconds() > stale_after * _ALIVE_SHARE:
+        attributes.write(study, trial, alive=now.isoformat())
+
+
+def is_dead(
+    trial: FrozenTrial,
+    attrs: attributes.Attrs,
+    stale_after: float | None,
+    threads: frozenset[int | None] | None,
+) -> bool:
+    """Tell whether nobody works on a running trial any more, as far as can be known."""
+    if threads is not None and is_abandoned(attrs.worker, threads):
+        return True
+    alive = last_sign_of_life(trial)
+    if stale_after is None or alive is None:
+        return False
+    return utc_now() - alive > datetime.timedelta(seconds=stale_after)

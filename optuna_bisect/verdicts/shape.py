@@ -1,0 +1,128 @@
+"""What one loss curve shows by itself, on scales that the curve itself gives.
+
+Every threshold is a ratio of progress or a multiple of the curve's own noise, so that losses times
+c, or plus c, show the same.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optuna_bisect.verdicts.curve import N_AVERAGED, N_SKIPPED, noise_of
+
+if TYPE_CHECKING:
+    from optuna_bisect.verdicts.curve import Curve
+
+# A change of level counts when it exceeds this many standard errors of the curve's own noise.
+SIGNIFICANCE = 2.0
+
+
+def progress_of(curve: Curve, initial: float) -> float:
+    """Measure progress in standard errors of the curve's own noise.
+
+    Args:
+        curve: A finite curve.
+        initial: The loss before training.
+
+    Returns:
+        Initial loss minus the median of the last reports, so that one spike does not count, over
+        the standard error of that difference; positive where the loss came down.
+    """
+    recent = curve.losses[max(min(N_SKIPPED, len(curve) - 1), len(curve) - N_AVERAGED) :]
+    gained = initial - float(np.median(recent))
+    # The drop from the initial loss is the steepest part of most curves, and no noise.
+    later = list(curve.losses[1:])
+    noise = noise_of(later)
+    if gained > 0 and len(later) > N_SKIPPED:
+        # Nor is one spike from which the run has recovered.
+        later.remove(max(later))
+        noise = min(noise, noise_of(later))
+    error = noise * math.sqrt(1 + 1 / len(recent))
+    # What floating point cannot resolve is no progress.
+    error = max(error, 1e-9 * max(abs(initial), abs(gained)))
+    return gained / error if error > 0 else 0.0
+
+
+def is_flat(curve: Curve, initial: float) -> bool:
+    """Tell whether a finite curve shows no progress beyond its own noise."""
+    return progress_of(curve, initial) < SIGNIFICANCE
+
+
+def is_above(curve: Curve, initial: float) -> bool:
+    """Tell whether a finite curve stands above the initial loss, or climbs away from it.
+
+    A spike alone is neither: 10 % of healthy runs spike above three times the initial loss and
+    recover. Four reports that climb ever faster, the last one further than the curve ever moved
+    before, are a divergence whose own curvature would pass for noise.
+    """
+    # Of three or four reports the noise is hardly known: 1 + 2/n is about Student's correction.
+    correction = 1 + 2 / max(1, len(curve) - 3)
+    if progress_of(curve, initial) < -2 * SIGNIFICANCE * correction:
+        return True
+    if len(curve) < 4 or curve.losses[-1] <= initial:
+        return False
+    moves = np.diff(curve.losses)
+    climbs = 0 < moves[-3] < moves[-2] < moves[-1]
+    return bool(climbs and moves[-1] > np.max(np.abs(moves[:-1])))
+
+
+def has_jumped(curve: Curve, initial: float) -> bool:
+    """Tell whether a flat curve left its level on the way: a collapse, not a slow start."""
+    jump = max(abs(loss - initial) for loss in curve.losses)
+    return jump > 5 * SIGNIFICANCE * noise_of(curve.losses)
+
+
+def is_leaving(curve: Curve, initial: float) -> bool:
+    """Tell whether the last report leaves a plateau downwards: too early to call it flat."""
+    error = math.sqrt(2) * noise_of(curve.losses[1:-1])
+    return initial - curve.losses[-1] > SIGNIFICANCE * error
+
+
+def starts_untrained(curve: Curve) -> bool:
+    """Tell whether the first report is surely the loss before training.
+
+    Step 0 is the loss of the untrained network where steps count batches and reports skip some.
+    With a report at every step it may as well follow a whole epoch.
+    """
+    return len(curve) > 1 and curve.steps[0] == 0 and curve.steps[1] > 1
+
+
+def unevenness_of(curve: Curve, initial: float) -> float:
+    """Measure how unevenly a curve departs from the initial loss.
+
+    Args:
+        curve: A finite curve.
+        initial: The loss before training.
+
+    Returns:
+        Largest over median departure of the reports after the first: near 1 where all are moved
+        alike, as by hard batches; huge where the loss explodes. 1.0 where nothing moved.
+    """
+    departures = [abs(loss - initial) for loss in curve.losses[1:]]
+    largest = max(departures, default=0.0)
+    middle = float(np.median(departures)) if departures else 0.0
+    if largest == 0:
+        return 1.0
+    return largest / middle if middle > 0 else math.inf
+
+
+def late_share_of(curve: Curve, initial: float) -> float:
+    """Measure which share of its progress a run made in its second half.
+
+    Args:
+        curve: A finite curve.
+        initial: The loss before training.
+
+    Returns:
+        0.5 for a straight descent, near 0 for one that has flattened; 0.0 where there are too few
+        reports to tell, or no progress.
+    """
+    if len(curve) < 2 * N_AVERAGED:
+        return 0.0
+    middle = int(np.argmin(np.abs(np.asarray(curve.steps) - curve.steps[-1] / 2)))
+    half = float(np.median(curve.losses[middle - N_AVERAGED // 2 :][:N_AVERAGED]))
+    end = float(np.median(curve.losses[-N_AVERAGED:]))
+    return (half - end) / (initial - end) if initial > end else 0.0
