@@ -93,13 +93,14 @@ def plan_warm_start(previous: Study, probe_steps: int | None, exponent: float) -
     Raises:
         ValueError: If the earlier study has no winner.
     """
-    winner = find_winner(previous)
-    if winner is None:
+    history = read_history(previous)
+    outcome = find_outcome(history)
+    if outcome.winner is None or (history.has_final and not outcome.is_over):
         raise ValueError(
             f"from_study needs a study with a winner but got {previous.study_name!r}, which has "
             f"none after {len(previous.get_trials(deepcopy=False))} trials."
         )
-    return correct(winner.lr, find_outcome(read_history(previous)).horizon, probe_steps, exponent)
+    return correct(outcome.winner.lr, outcome.horizon, probe_steps, exponent)
 
 
 def find_outcome(history: History) -> Outcome:

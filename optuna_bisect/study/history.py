@@ -18,7 +18,7 @@ from optuna_bisect.study.parameter import find_rate_name
 from optuna_bisect.study.settings import Settings, check_single_objective
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from optuna.study import Study
     from optuna.trial import FrozenTrial
@@ -164,7 +164,11 @@ def read_history(
     return History(
         view=view,
         finished=past,
-        running=tuple(_read_running(running, view, known.stale_after, threads)),
+        running=tuple(
+            _to_running(t, view)
+            for t in running
+            if t not in judged and not liveness.is_dead(t, known.stale_after, threads)
+        ),
         distribution=_latest_range(others, view.param_name),
         final_steps=known.final_steps or recorded.get("final_steps"),
         max_probes=known.max_probes or recorded.get("max_probes"),
@@ -230,19 +234,8 @@ def _signs(direction: StudyDirection, report_direction: str | None) -> tuple[int
     return (-1 if report_direction == "maximize" else 1), value
 
 
-def _read_running(
-    trials: Sequence[FrozenTrial],
-    view: View,
-    stale_after: float | None,
-    threads: frozenset[int | None] | None,
-) -> Iterator[Running]:
-    for trial in trials:
-        attrs = attributes.read(trial)
-        if not liveness.is_dead(trial, attrs, stale_after, threads):
-            yield _to_running(trial, attrs, view)
-
-
-def _to_running(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> Running:
+def _to_running(trial: FrozenTrial, view: View) -> Running:
+    attrs = attributes.read(trial)
     rate = trial.params.get(view.param_name or "", attrs.claim)
     return Running(
         trial.number,

@@ -90,13 +90,17 @@ def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> N
 
 
 def is_dead(
-    trial: FrozenTrial,
-    attrs: attributes.Attrs,
-    stale_after: float | None,
-    threads: frozenset[int | None] | None,
+    trial: FrozenTrial, stale_after: float | None, threads: frozenset[int | None] | None
 ) -> bool:
-    """Tell whether nobody works on a running trial any more, as far as can be known."""
-    if threads is not None and is_abandoned(attrs.worker, threads):
+    """Tell whether nobody works on a running trial any more, as far as can be known.
+
+    Args:
+        trial: The running trial.
+        stale_after: Seconds without a sign of life after which it counts as dead, None: never.
+        threads: The threads of this process before the trial was read; None where it may be
+            carried on by a thread that did not begin it.
+    """
+    if threads is not None and is_abandoned(attributes.read(trial).worker, threads):
         return True
     alive = last_sign_of_life(trial)
     if stale_after is None or alive is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from optuna.trial import FixedTrial
@@ -74,16 +74,5 @@ def trial_plan(trial: BaseTrial) -> TrialPlan:
     """
     if isinstance(trial, FixedTrial):
         return TrialPlan(role="final", start_lr=internals.fixed_rate(trial), seed=0)
-    return _plan_from_attrs(attributes.read(trial))
-
-
-def _plan_from_attrs(attrs: attributes.Attrs) -> TrialPlan:
-    return TrialPlan(
-        role=attrs.role,
-        bracket=attrs.bracket,
-        start_lr=attrs.start_lr,
-        probe_steps=attrs.probe_steps,
-        final_steps=attrs.final_steps,
-        seed=attrs.seed,
-        lr=attrs.lr,
-    )
+    attrs = attributes.read(trial)
+    return TrialPlan(**{field.name: getattr(attrs, field.name) for field in fields(TrialPlan)})
