@@ -155,8 +155,9 @@ def read_history(
         *_signs(direction, known.report_direction or recorded.get("report_direction")),
     )
     finished = [t for t in trials if t.state.is_finished()]
-    running = [t for t in others if t.state == TrialState.RUNNING]
-    judged = [t for t in running if attributes.is_judged(t)]
+    judged = [t for t in others if attributes.is_judged(t)]
+    numbers = {t.number for t in judged}
+    running = [t for t in others if t.state == TrialState.RUNNING and t.number not in numbers]
     past = recall_finished(study, finished, view)
     if judged:
         # A verdict counts from the moment that it is written, also where its worker died then.
@@ -167,7 +168,7 @@ def read_history(
         running=tuple(
             _to_running(t, view)
             for t in running
-            if t not in judged and not liveness.is_dead(t, known.stale_after, threads)
+            if not liveness.is_dead(t, known.stale_after, threads)
         ),
         distribution=_latest_range(others, view.param_name),
         final_steps=known.final_steps or recorded.get("final_steps"),
