@@ -22,6 +22,7 @@ soak: .venv/dev.stamp
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: .venv/dev.stamp
 	$(BIN)/mypy

@@ -1,118 +1,157 @@
-"""Imports point down only, and the package loads nothing that it does not need."""
+"""The rooms of the package: who imports whom, what a room holds, and what an import loads.
+
+The directions of imports stand in ``pyproject.toml`` (import-linter); here is what it cannot say.
+"""
 
 from __future__ import annotations
 
 import ast
+import shutil
+import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import grimp
 import pytest
 from worker_process import finish, start_python
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-PACKAGE = Path(__file__).parent.parent / "optuna_bisect"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "optuna_bisect"
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
+ROOMS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
+TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
 HEAVY = ("torch", "plotly", "pandas", "sklearn", "optuna_dashboard", "matplotlib", "scipy")
-# These, and all that they reach, import nothing but numpy and the standard library.
-PURE = tuple(n for n in MODULES if n.startswith(("bracket", "verdicts.", "search.", "feedback.")))
-# The layers of the design; a module may import from lower layers only.
-LAYERS = {
-    0: {"verdicts.classifier", "bracket", "feedback.engine"},
-    1: {"study.attributes"},
-    2: {"study.history", "study.trial_plan"},
-    3: {"sampler", "pruners", "decisions.winner", "adjuster"},
-    4: {"visualization"},
-    5: {"dashboard"},
-}
-ALLOWED = set(sys.stdlib_module_names) | {"numpy"}
-LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
+PURE = ("_checks", "bracket", "feedback", "search", "verdicts")
+MAX_FLOORS = 9
+# The two files that may use what Optuna does not make public.
+PRIVATE_ACCESS = ("study.internals", "workers.heartbeat_guard")
 
 
-def is_type_checking(node: ast.AST) -> bool:
-    """Whether this is a block that never runs."""
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Hold the contracts of a project against its package."""
+    code = "from importlinter.cli import lint_imports as run; raise SystemExit(run(no_cache=True))"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
-def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk through everything that may run, functions included."""
-    for child in ast.iter_child_nodes(node):
-        if not is_type_checking(child):
-            yield child
-            yield from statements(child)
+@cache
+def graph() -> grimp.ImportGraph:
+    """Return all imports of the package, also late ones and those for types."""
+    return grimp.build_graph("optuna_bisect", include_external_packages=True, cache_dir=None)
 
 
-def imported(path: Path) -> set[str]:
-    """Return the full names of all modules that a file imports, also late."""
-    names: set[str] = set()
-    for node in statements(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name} imports relatively"
-            names.add(node.module or "")
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+def room_of(module: str) -> str:
+    """Return the folder or root file that a module belongs to."""
+    return module.split(".")[1] if "." in module else "__init__"
 
 
-def own(path: Path) -> set[str]:
-    """Return the package's modules that a file imports."""
-    names = {name.removeprefix("optuna_bisect.") for name in imported(path)}
-    return names & MODULES.keys()
+def test_imports_keep_the_contracts() -> None:
+    done = lint_imports(ROOT)
+    assert done.returncode == 0, done.stdout
 
 
-def tops(path: Path) -> set[str]:
-    """Return the top-level names of what a file imports from outside."""
-    return {name.split(".")[0] for name in imported(path)} - {"optuna_bisect", ""}
+def test_a_module_that_no_rule_names_breaks_them(tmp_path: Path) -> None:
+    shutil.copytree(PACKAGE, tmp_path / "optuna_bisect")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "optuna_bisect" / "stray.py").write_text('"""Nobody knows why."""\n')
+    done = lint_imports(tmp_path)
+    assert done.returncode == 1
+    assert "stray" in done.stdout
 
 
-GRAPH = {name: own(path) for name, path in MODULES.items()}
+def test_rooms_lie_on_few_floors() -> None:
+    below: dict[str, set[str]] = {}
+    for module in graph().modules:
+        if module.startswith("optuna_bisect"):
+            used = graph().find_modules_directly_imported_by(module)
+            rooms = {room_of(other) for other in used if other.startswith("optuna_bisect.")}
+            below.setdefault(room_of(module), set()).update(rooms - {room_of(module)})
+
+    def floor(room: str) -> int:
+        return 1 + max(map(floor, below[room]), default=0)
+
+    assert floor("__init__") <= MAX_FLOORS
+    assert max(map(floor, below)) <= MAX_FLOORS
 
 
-def below(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
-    """Return every module that a module reaches."""
-    assert name not in seen, f"{name} imports itself by way of {sorted(seen)}"
-    return GRAPH[name].union(*(below(other, seen | {name}) for other in GRAPH[name]))
+@pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.name)
+def test_a_room_holds_4_to_9_files_and_its_map_names_each(room: Path) -> None:
+    names = {path.stem for path in room.glob("*.py")} - {"__init__"}
+    assert 4 <= len(names) <= 9
+    text = ast.get_docstring(TREES[f"{room.name}.__init__"]) or ""
+    named = [line.split("``")[1] for line in text.splitlines() if line.startswith("- ``")]
+    assert sorted(named) == sorted(names)
 
 
-@pytest.mark.parametrize("name", GRAPH)
-def test_imports_point_down_only(name) -> None:
-    """No cycle, and nothing of a higher layer is reached, directly or not."""
-    reached = below(name)
-    if name in LAYER_OF:
-        assert all(LAYER_OF.get(other, -1) <= LAYER_OF[name] for other in reached)
-
-
-@pytest.mark.parametrize("name", [name for name in PURE if name in MODULES])
-def test_pure_modules_reach_the_standard_library_and_numpy_only(name) -> None:
-    outside = set().union(*(tops(MODULES[other]) for other in {name} | below(name)))
-    assert outside <= set(sys.stdlib_module_names) | {"numpy"}
+@pytest.mark.parametrize("room", PURE)
+def test_pure_rooms_import_the_standard_library_and_numpy_only(room: str) -> None:
+    used = {
+        other.split(".")[0]
+        for module in graph().modules
+        if room_of(module) == room and module.startswith("optuna_bisect.")
+        for other in graph().find_modules_directly_imported_by(module)
+    }
+    assert used <= set(sys.stdlib_module_names) | {"numpy", "optuna_bisect"}
 
 
 def test_parameter_knows_distributions_and_nothing_else_of_optuna() -> None:
-    outside = {n for n in imported(MODULES["study.parameter"]) if n.split(".")[0] not in ALLOWED}
-    assert all(n.startswith("optuna.distributions") for n in outside)
-    assert not GRAPH["study.parameter"]
+    outside = [
+        node.module
+        for node in ast.walk(TREES["study.parameter"])
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("optuna")
+    ]
+    assert set(outside) == {"optuna.distributions"}
 
 
-def test_what_the_package_imports_reaches_no_optional_dependency_even_late() -> None:
-    reached = set().union(*({name} | below(name) for name in own(MODULES["__init__"])))
-    assert not reached & {"adjuster", "visualization", "dashboard"}
-    assert not set(HEAVY) & set().union(*(tops(MODULES[name]) for name in reached))
+def test_decisions_neither_wait_nor_write() -> None:
+    for name in MODULES:
+        if name.startswith("decisions."):
+            words = {n.id for n in ast.walk(TREES[name]) if isinstance(n, ast.Name)}
+            called = {n.attr for n in ast.walk(TREES[name]) if isinstance(n, ast.Attribute)}
+            assert "time" not in words
+            assert not {word for word in called | words if word.startswith("write")}
+
+
+def own_private_names() -> set[str]:
+    """Return every private name that the package itself gives."""
+    names: set[str] = set()
+    for node in (n for tree in TREES.values() for n in ast.walk(tree)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.add(node.attr)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names | set(MODULES)
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_only_attrs_touches_the_storage_and_the_keys(name) -> None:
-    tree = ast.parse(MODULES[name].read_text())
-    attributes = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    strings = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)} - {None}
-    keys = {s for s in strings if isinstance(s, str) and s.isidentifier() and "bisect_" in s}
-    assert name == "study.attributes" or "_storage" not in attributes
+def test_private_names_of_optuna_stand_in_two_files(name: str) -> None:
+    if name in PRIVATE_ACCESS:
+        return
+    nodes = list(ast.walk(TREES[name]))
+    used = {n.attr for n in nodes if isinstance(n, ast.Attribute) and n.attr[0] == "_"}
+    foreign = {attr for attr in used - own_private_names() if not attr.startswith("__")}
+    # A field that a subclass of LRScheduler has to fill, and what NamedTuple makes public so.
+    assert foreign <= {"_last_lr", "_replace", "_fields"}
+    modules = {n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module}
+    assert not {m for m in modules if m.startswith("optuna.") and "._" in m}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_only_attributes_knows_the_keys(name: str) -> None:
+    strings = {n.value for n in ast.walk(TREES[name]) if isinstance(n, ast.Constant)}
+    keys = {s for s in strings if isinstance(s, str) and s.isidentifier()}
     assert name == "study.attributes" or not {key for key in keys if key.startswith("bisect_")}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import optuna
 import pytest
@@ -26,6 +27,8 @@ from synthetic_trainer import (
 )
 
 import optuna_bisect as ob
+from optuna_bisect import pruners
+from optuna_bisect.verdicts.curve import Curve
 
 experimental = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 HALVES = {"overshoot": ob.OvershootPruner, "undershoot": ob.UndershootPruner}
@@ -222,3 +225,41 @@ def test_pruner_without_a_rate_or_a_report_leaves_the_trial_alone() -> None:
     assert not trial.should_prune()
     trial.report(1.0, 0)
     assert not trial.should_prune()
+
+
+def judged_reports(n_reports: int, monkeypatch: pytest.MonkeyPatch, bad: int = -1) -> list[int]:
+    """Return the reports of a probe at which its whole curve was read; one may be NaN."""
+    lengths: list[int] = []
+    original = pruners.curve_of
+    monkeypatch.setattr(
+        pruners,
+        "curve_of",
+        lambda trial, sign: (
+            lengths.append(len(trial.intermediate_values)) or original(trial, sign)
+        ),
+    )
+    sampler = ob.BisectionSampler(probe_steps=n_reports - 3, final_steps=10 * n_reports)
+    study = optuna.create_study(sampler=sampler, pruner=ob.VerdictPruner())
+    trial = study.ask()
+    trial.suggest_float("lr", LOW, HIGH, log=True)
+    losses = [math.nan if i == bad else 2.3 * 0.999**i for i in range(n_reports)]
+    replay(trial, tuple(range(n_reports)), tuple(losses))
+    monkeypatch.undo()
+    return lengths
+
+
+def test_a_usual_probe_is_judged_at_each_report(monkeypatch) -> None:
+    assert judged_reports(120, monkeypatch) == list(range(1, 118))
+
+
+def test_a_long_probe_is_judged_when_it_has_grown_by_a_64th_and_at_its_end(
+    monkeypatch,
+) -> None:
+    lengths = judged_reports(2_000, monkeypatch)
+    assert all(b - a <= max(1, a / 64) for a, b in pairwise(lengths))
+    assert lengths[-1] == 1_997
+    assert len(lengths) < 500
+
+
+def test_a_loss_that_is_not_finite_ends_a_long_probe_at_once(monkeypatch) -> None:
+    assert judged_reports(2_000, monkeypatch, bad=1_501)[-1] == 1_502

@@ -96,6 +96,19 @@ def test_linear_rate_given_by_name(low, high) -> None:
     assert study.trials[0].params["eta0"] == pytest.approx(middle)
 
 
+@pytest.mark.parametrize("shift", [-0.5, -0.03])
+def test_shifting_a_linear_range_shifts_the_picks(shift) -> None:
+    """A rate of 0.0 beside the best one is a rate like any other."""
+
+    def picks(low: float) -> list[float]:
+        study = optuna.create_study(sampler=ob.BisectionSampler("x"))
+        study.optimize(lambda t: abs(t.suggest_float("x", low, low + 1) - low - 0.03), 30)
+        assert study.best_params["x"] - low == pytest.approx(0.03, abs=1e-5)
+        return [t.params["x"] - low for t in study.trials]
+
+    assert picks(shift) == pytest.approx(picks(0.0), abs=1e-9)
+
+
 def test_linear_rate_with_a_step_stays_on_its_steps() -> None:
     def objective(trial: optuna.Trial) -> float:
         return train(trial, trial.suggest_float("eta0", 0.01, 0.1, step=0.01), Trainer(0.05))
