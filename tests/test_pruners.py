@@ -28,7 +28,6 @@ from synthetic_trainer import (
 
 import optuna_bisect as ob
 from optuna_bisect import pruners
-from optuna_bisect.verdicts.curve import Curve
 
 experimental = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 HALVES = {"overshoot": ob.OvershootPruner, "undershoot": ob.UndershootPruner}
