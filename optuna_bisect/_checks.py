@@ -41,12 +41,6 @@ def check_direction(value: str | None) -> None:
         )
 
 
-def check_schedule(value: str) -> None:
-    """Raise ValueError unless the schedule of the full run is one of the two that are known."""
-    if value not in ("constant", "decay"):
-        raise ValueError(f"final_schedule must be 'constant' or 'decay' but got {value!r}.")
-
-
 def check_not_negative(name: str, value: int) -> None:
     """Raise ValueError unless a setting is a whole number of at least 0."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:

@@ -50,7 +50,9 @@ class BisectionSampler(BaseSampler):
             ``final_steps // 50``.
         final_steps: Length of the full run in steps. With a known probe length that differs, the
             study ends with one final trial of that length; None: there is no final trial.
-        horizon_exponent: Power of the horizon correction, in [0, 1].
+        horizon_exponent: Power by which the best constant rate falls with the length of a run, in
+            [0, 1]. What the final trial is given takes less or more of it, by its schedule and by
+            what the curves of the probes show; 0: no correction.
         max_probes: Number of probes after which the final trial is started in any case. Those
             of workers that had nothing better to ask count only beyond three times as many.
         independent_sampler: Sampler of all other parameters; random by default. None that ends
@@ -61,10 +63,11 @@ class BisectionSampler(BaseSampler):
             the study's name, the same for all workers.
         report_direction: ``"minimize"`` or ``"maximize"`` where reports have another direction
             than the returned value, and the pruner does not say so already.
-        final_schedule: ``"constant"`` where the full run keeps its rate, or where ``BisectionLR``
-            adjusts it; ``"decay"`` where the objective brings a schedule of its own that ends
-            near zero (cosine, linear, one-cycle): such a run starts higher, with a correction
-            whose power is lower by 0.15.
+        final_schedule: Schedule of the full run where the objective brings one of its own:
+            ``"constant"``, ``"cosine"``, ``"linear"``, ``"wsd"`` (constant, then a decay over the
+            last fifth), ``"decay"`` (any other that ends near zero), or the share of the run in
+            which the rate decays, in [0, 1]. None: what ``BisectionLR.for_trial`` will do, where
+            the objective uses it; else a rate between those for a constant and a decaying run.
         warm_start: Rate of the first probe, where an earlier search gives one: the search then
             begins with its neighbours. None: the middle of the range. See ``from_study``.
 
@@ -90,7 +93,7 @@ class BisectionSampler(BaseSampler):
         stale_after: float | None = None,
         seed: int | None = None,
         report_direction: str | None = None,
-        final_schedule: str = "constant",
+        final_schedule: str | float | None = None,
         warm_start: float | None = None,
     ) -> None:
         check_steps(probe_steps, final_steps)

@@ -34,7 +34,10 @@ SETTINGS = [
     {"horizon_exponent": math.nan},
     {"horizon_exponent": "0.3"},
     {"report_direction": "min"},
-    {"final_schedule": "cosine"},
+    {"final_schedule": "onecycle"},
+    {"final_schedule": 1.5},
+    {"final_schedule": -0.1},
+    {"final_schedule": math.nan},
 ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.search.grid import SPACING
-from optuna_bisect.search.horizon import correct
+from optuna_bisect.search.horizon import correct, drift_of, exponent_of
 
 if TYPE_CHECKING:
     from optuna_bisect.decisions.winner import Outcome
@@ -22,12 +22,14 @@ class FinalPlan(NamedTuple):
         start_lr: Rate at which Phase 2 starts: the winner's own.
         bracket: Limits of Phase 2.
         winner: Trial number of the winner.
+        exponent: Power of the length by which its rate was corrected.
     """
 
     lr: float
     start_lr: float
     bracket: Bracket | None
     winner: int
+    exponent: float
 
 
 def plan_final(history: History, outcome: Outcome, exponent: float) -> FinalPlan | None:
@@ -36,7 +38,7 @@ def plan_final(history: History, outcome: Outcome, exponent: float) -> FinalPlan
     Args:
         history: What storage holds.
         outcome: Where the search stands.
-        exponent: The horizon exponent.
+        exponent: The horizon exponent for a constant rate and curves without a drift.
 
     Returns:
         The plan. None where there is no winner, or where a final trial at the low end of the
@@ -45,6 +47,9 @@ def plan_final(history: History, outcome: Outcome, exponent: float) -> FinalPlan
     winner, distribution = outcome.winner, history.distribution
     if not outcome.is_over or winner is None or distribution is None:
         return None
+    evidence = history.evidence()
+    drift = 0.0 if evidence is None else drift_of(evidence)
+    exponent = exponent_of(exponent, drift, history.cool_down)
     lr = correct(winner.lr, outcome.horizon, history.final_steps, exponent)
     n_diverged = sum(final.has_diverged for final in history.finished.finals)
     drop = float(SPACING**n_diverged)
@@ -53,7 +58,8 @@ def plan_final(history: History, outcome: Outcome, exponent: float) -> FinalPlan
         return None
     start = max(winner.lr / drop, distribution.low) if n_diverged else winner.lr
     clamped = float(min(max(lr / drop, distribution.low), distribution.high))
-    return FinalPlan(clamped, start, _limits(winner.bracket, start, drop), winner.number)
+    bracket = _limits(winner.bracket, start, drop)
+    return FinalPlan(clamped, start, bracket, winner.number, exponent)
 
 
 def _limits(bracket: Bracket | None, start: float, drop: float) -> Bracket | None:

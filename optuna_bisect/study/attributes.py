@@ -57,6 +57,8 @@ class Attrs(NamedTuple):
     claim: float | None = None
     judge: int | None = None
     adjustment: dict[str, Any] | None = None
+    cool_down: float | None = None
+    exponent: float | None = None
 
     @property
     def bracket(self) -> Bracket | None:
@@ -158,10 +160,10 @@ def recorded_settings(trials: Sequence[FrozenTrial]) -> dict[str, Any]:
     return found
 
 
-def recorded_param(trials: Sequence[FrozenTrial]) -> str | None:
-    """Return the name of the rate that the latest trial which names one says."""
-    names = (trial.user_attrs.get(_KEY_OF["param"]) for trial in reversed(trials))
-    return next((name for name in names if name is not None), None)
+def latest(trials: Sequence[FrozenTrial], name: str) -> Any:
+    """Return an attribute as the latest trial that carries one has it, None where none does."""
+    values = (trial.user_attrs.get(_KEY_OF[name]) for trial in reversed(trials))
+    return next((value for value in values if value is not None), None)
 
 
 def is_judged(trial: FrozenTrial) -> bool:

@@ -67,6 +67,7 @@ class History(NamedTuple):
         distribution: Range of the rate in the latest trial that has it.
         final_steps: Length of the full run, None if unknown.
         max_probes: Number of probes after which the search ends in any case.
+        cool_down: Share of the full run in which its rate decays, None if unknown.
         warm_start: Rate at which an earlier study says to start.
         rate_name: The parameter that looks like the rate, whatever the settings say.
         recorded_param: The parameter that trials have recorded as the rate.
@@ -78,6 +79,7 @@ class History(NamedTuple):
     distribution: FloatDistribution | None
     final_steps: int | None
     max_probes: int | None
+    cool_down: float | None = None
     warm_start: float | None = None
     rate_name: str | None = None
     recorded_param: str | None = None
@@ -147,7 +149,7 @@ def read_history(
     threads = liveness.live_threads() if internals.in_optimize(study) else None
     trials = internals.all_trials(study)
     others = [t for t in trials if t.number != exclude]
-    recorded, param = attributes.recorded_settings(others), attributes.recorded_param(others)
+    recorded, param = attributes.recorded_settings(others), attributes.latest(others, "param")
     rate_name = find_rate_name(t.distributions for t in others)
     view = View(
         known.param_name or param or rate_name,
@@ -173,10 +175,16 @@ def read_history(
         distribution=_latest_range(others, view.param_name),
         final_steps=known.final_steps or recorded.get("final_steps"),
         max_probes=known.max_probes or recorded.get("max_probes"),
+        cool_down=_cool_down_of(known, others),
         warm_start=known.warm_start,
         rate_name=rate_name,
         recorded_param=param,
     )
+
+
+def _cool_down_of(known: Settings, trials: Sequence[FrozenTrial]) -> float | None:
+    """Take what the user said about the full run, else what ``BisectionLR`` wrote on a probe."""
+    return attributes.latest(trials, "cool_down") if known.cool_down is None else known.cool_down
 
 
 def _latest_range(trials: Sequence[FrozenTrial], name: str | None) -> FloatDistribution | None:

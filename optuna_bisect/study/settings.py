@@ -11,17 +11,13 @@ from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler
 from optuna_bisect._checks import (
     check_direction,
     check_positive,
-    check_schedule,
     check_share,
     check_steps,
 )
+from optuna_bisect.search.horizon import EXPONENT, cool_down_of
 
 if TYPE_CHECKING:
     from optuna.study import Study, StudyDirection
-
-# A full run whose rate decays to zero wants a correction with this much less of a power: on 24
-# recorded tasks the power is 0.16 +- 0.24 at a constant rate and 0.02 +- 0.23 with a cosine.
-DECAY_RELIEF = 0.15
 
 
 @dataclass(frozen=True)
@@ -35,13 +31,13 @@ class Settings:
     param_name: str | None = None
     probe_steps: int | None = None
     final_steps: int | None = None
-    horizon_exponent: float = 0.32
+    horizon_exponent: float = EXPONENT
     max_probes: int | None = None
     stale_after: float | None = None
     seed: int | None = None
     report_direction: str | None = None
     warm_start: float | None = None
-    final_schedule: str = "constant"
+    final_schedule: str | float | None = None
 
     def __post_init__(self) -> None:
         """Reject settings outside their range, saying what came."""
@@ -52,15 +48,15 @@ class Settings:
         if self.stale_after is not None:
             check_positive("stale_after", self.stale_after)
         check_direction(self.report_direction)
-        check_schedule(self.final_schedule)
+        if self.final_schedule is not None:
+            cool_down_of(self.final_schedule)
         if self.warm_start is not None:
             check_positive("warm_start", self.warm_start)
 
     @property
-    def final_exponent(self) -> float:
-        """Power of the correction of the final trial's rate."""
-        relief = DECAY_RELIEF if self.final_schedule == "decay" else 0.0
-        return max(0.0, self.horizon_exponent - relief)
+    def cool_down(self) -> float | None:
+        """Share of the full run in which its rate decays, None where the user did not say."""
+        return None if self.final_schedule is None else cool_down_of(self.final_schedule)
 
     def study_seed(self, study_name: str) -> int:
         """Return the seed that all probes of a study share, the same for every worker."""

@@ -110,7 +110,7 @@ def _decide_now(
         trial.number,
         is_fixed=_is_fixed(trial, history),
         may_wait=internals.in_optimize(study),
-        exponent=settings.final_exponent,
+        exponent=settings.horizon_exponent,
     )
 
 
@@ -160,7 +160,13 @@ def _is_fixed(trial: FrozenTrial, history: History) -> bool:
 def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:
     limits = {"low": plan.bracket.low, "high": plan.bracket.high} if plan.bracket else {}
     attributes.write(
-        study, trial, lr=plan.lr, start_lr=plan.start_lr, winner=plan.winner, **limits
+        study,
+        trial,
+        lr=plan.lr,
+        start_lr=plan.start_lr,
+        winner=plan.winner,
+        exponent=plan.exponent,
+        **limits,
     )
 
 

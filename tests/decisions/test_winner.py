@@ -101,7 +101,8 @@ def test_the_winner_is_found_with_its_bracket_and_the_final_trial_is_the_best() 
     assert winner.status.startswith("converged")
     assert study.best_trial.user_attrs["bisect_role"] == "final"
     horizon = study.trials[winner.number].last_step + 1
-    corrected = winner.lr * (horizon / 5001) ** 0.32
+    exponent = study.best_trial.user_attrs["bisect_exponent"]
+    corrected = winner.lr * (horizon / 5001) ** exponent
     assert study.best_trial.params["lr"] == pytest.approx(corrected)
     assert study.best_trial.user_attrs["bisect_start_lr"] == pytest.approx(winner.lr)
 

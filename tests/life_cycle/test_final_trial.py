@@ -116,20 +116,24 @@ def test_everything_overshoots_and_the_study_stops_and_says_what_to_change(
 
 
 def test_a_full_run_that_decays_starts_higher() -> None:
+    """The schedule decides; nobody having said it lies between, nearer to a constant rate."""
     rates = {}
-    for schedule in ("constant", "decay"):
+    for schedule in ("constant", None, 0.1, "wsd", "cosine", "linear", "decay", 1.0):
         study = new_study(final_schedule=schedule)
         study.optimize(make_objective())
         rates[schedule] = study.best_trial.params["lr"]
         winner, final = ob.find_winner(study), ob.trial_plan(study.best_trial)
         assert final.start_lr == winner.lr
-    horizon = STEPS["probe_steps"] / STEPS["final_steps"]
-    assert rates["constant"] == pytest.approx(winner.lr * horizon**0.32, rel=0.02)
-    assert rates["decay"] == pytest.approx(winner.lr * horizon**0.17, rel=0.02)
+        exponent = study.best_trial.user_attrs["bisect_exponent"]
+        horizon = STEPS["probe_steps"] / STEPS["final_steps"]
+        assert rates[schedule] == pytest.approx(winner.lr * horizon**exponent, rel=0.02)
+    assert rates["wsd"] == rates["cosine"] == rates["linear"] == rates["decay"] == rates[1.0]
+    assert rates["constant"] < rates[None] < rates[0.1] < rates["wsd"] < winner.lr
 
 
-def test_no_correction_is_not_turned_round_by_a_decay() -> None:
-    study = new_study(final_schedule="decay", horizon_exponent=0.1)
+@pytest.mark.parametrize("schedule", ["constant", "decay"])
+def test_no_correction_stays_none_whatever_the_schedule(schedule) -> None:
+    study = new_study(final_schedule=schedule, horizon_exponent=0)
     study.optimize(make_objective())
     assert study.best_trial.params["lr"] == pytest.approx(ob.find_winner(study).lr)
 
