@@ -177,17 +177,16 @@ def _traces(panel: Panel) -> Iterator[dict[str, Any]]:
 def _label(panel: Panel) -> dict[int, str]:
     """Name curves by trial number at their ends; ends that nearly coincide get one label."""
     widest = max((line.row.n_steps for line in panel.lines), default=1)
-    labels: dict[int, str] = {}
-    places: list[tuple[float, float, int]] = []
+    places: list[tuple[float, float, list[int]]] = []
     for line in panel.lines:
         x, y = line.end / widest, _height_of(line, panel)
-        near = [n for a, b, n in places if abs(x - a) < _NEAR and abs(y - b) < _NEAR]
-        if near:
-            labels[near[0]] += f", {line.row.number}"
+        near = (n for a, b, n in places if abs(x - a) < _NEAR and abs(y - b) < _NEAR)
+        numbers = next(near, None)
+        if numbers is None:
+            places.append((x, y, [line.row.number]))
         else:
-            places.append((x, y, line.row.number))
-            labels[line.row.number] = f" {line.row.number}"
-    return labels
+            numbers.append(line.row.number)
+    return {numbers[0]: " " + ", ".join(map(str, numbers)) for _, _, numbers in places}
 
 
 def _height_of(line: Line, panel: Panel) -> float:
