@@ -26,8 +26,6 @@ def progress_of(curve: Curve, initial: float) -> float:
     Progress is the initial loss minus the median of the last reports, so that one spike does not
     count; positive where the loss came down.
     """
-    if not len(curve):
-        return 0.0
     recent = curve.losses[max(min(N_SKIPPED, len(curve) - 1), len(curve) - N_AVERAGED) :]
     gained = initial - float(np.median(recent))
     # The drop from the initial loss is the steepest part of most curves, and no noise.
