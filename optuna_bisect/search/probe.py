@@ -55,7 +55,7 @@ class Probe(Run):
         return self.curve.until(max(horizon - 1, self.curve.steps[0]))
 
     def shows(self, sign: Sign, initial: float | None) -> bool:
-        """Tell whether the curve shows a sign like ``is_flat``; never where ``initial`` is unknown."""
+        """Tell whether the curve shows a sign like ``is_flat``, which needs the initial loss."""
         if initial is None or len(self.curve) < 2 or not self.curve.is_finite:
             return False
         known = self.signs.get(sign)

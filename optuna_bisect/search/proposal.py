@@ -149,7 +149,7 @@ def _propose_scan(evidence: Evidence, taken: set[int]) -> tuple[int, Question] |
 
 
 def _propose_deeper(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
-    """Run the flat probe with most progress in full, where short ones do not get out of the noise."""
+    """Run the flat probe with most progress in full, where short ones stay within the noise."""
     n_flat = sum(not p.is_full and p.is_finite for p in evidence.probes)
     n_asked = sum(p.question == "deepen" for p in evidence.probes)
     initial = evidence.initial
