@@ -97,7 +97,7 @@ class History(NamedTuple):
 
     @property
     def is_overrun(self) -> bool:
-        """Whether probes, also those of idle workers, are ``IDLE_FACTOR`` times what the user allows."""
+        """Whether ``IDLE_FACTOR`` times as many ran, probes of idle workers included."""
         if self.max_probes is None:
             return False
         n_idle = sum(p.question == "spread" for p in self.finished.probes)
