@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import TrialState
 
@@ -41,13 +40,9 @@ class TrialLost(TrialPruned):
 
 
 class HeartbeatGuard:
-    """Watches the trials that the threads of this process run.
+    """Watches the trials of this process's threads, between a storage and its callers."""
 
-    Args:
-        storage: A storage with a heartbeat; the guard goes between this object and its callers.
-    """
-
-    def __init__(self, storage: BaseStorage) -> None:
+    def __init__(self, storage: BaseHeartbeat) -> None:
         self._threads: dict[int, int] = {}
         self._inner = storage
         for name in _WRITES:
@@ -73,7 +68,7 @@ class HeartbeatGuard:
         return self.owns(trial_id) and self.call("get_trial", trial_id).state.is_finished()
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """Return a trial; one of our own runs until this thread says that it has ended."""
+        """Return a trial; to this thread its own trials run until the thread has ended them."""
         trial: FrozenTrial = self.call("get_trial", trial_id)
         if self.owns(trial_id) and trial.state == TrialState.FAIL:
             trial = copy.deepcopy(trial)
@@ -122,7 +117,7 @@ def beat(study: Study, trial: FrozenTrial) -> None:
 
     Optuna's own begins after ``ask``, and a running trial without any never counts as dead: a
     worker killed between its claim of the final trial and its first heartbeat would keep that
-    claim for ever. Under ask-and-tell nobody would go on with it.
+    claim for ever. Under ask-and-tell no other worker would go on with the trial.
     """
     storage = internals.storage_of(study)
     if _has_heartbeat(storage) and internals.in_optimize(study):
@@ -132,10 +127,9 @@ def beat(study: Study, trial: FrozenTrial) -> None:
 def guard(study: Study, trial: FrozenTrial) -> None:
     """Watch a trial, where the storage has a heartbeat that may fail it by mistake."""
     storage = internals.storage_of(study)
-    if not _has_heartbeat(storage) or not isinstance(storage, BaseStorage):
-        return
-    found = getattr(storage, _GUARD, None) or HeartbeatGuard(storage)
-    found.add(trial._trial_id)
+    if _has_heartbeat(storage):
+        found = getattr(storage, _GUARD, None) or HeartbeatGuard(storage)
+        found.add(trial._trial_id)
 
 
 def is_lost(study: Study, trial: FrozenTrial) -> bool:
