@@ -78,11 +78,7 @@ class VerdictPruner(BasePruner):
         return self._prune_probe(study, trial, attrs, probe_steps)
 
     def _prune_probe(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        attrs: attributes.Attrs,
-        probe_steps: int | None,
+        self, study: Study, trial: FrozenTrial, attrs: attributes.Attrs, probe_steps: int | None
     ) -> bool:
         history = recent_history(study, trial, Settings(report_direction=self._report_direction))
         name = history.view.param_name or find_rate_name([trial.distributions])

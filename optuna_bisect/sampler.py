@@ -198,11 +198,7 @@ class BisectionSampler(BaseSampler):
         )
 
     def after_trial(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         """Record the verdict or reason that is still missing; stop the study when it is done."""
         self._independent_sampler.after_trial(study, trial, state, values)

@@ -70,7 +70,7 @@ _KEY_OF = {name: _PREFIX + name for name in Attrs._fields}
 
 
 def read(trial: BaseTrial | FrozenTrial) -> Attrs:
-    """Read the attributes of a trial; empty but for what the study shares where they were copied.
+    """Read a trial's attributes; of those copied from another trial, only what a study shares.
 
     Optuna's retry clones a dead trial with everything that was on it, the verdict included.
     """
@@ -81,7 +81,7 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
-    """Write attributes where both the storage and the live trial see them; None is not written.
+    """Write attributes where the storage and the live trial see them; None is not written.
 
     ``trial`` is the running trial as a sampler hook or a pruner gets it, the names are those of
     ``Attrs``.

@@ -97,7 +97,7 @@ class History(NamedTuple):
 
     @property
     def is_overrun(self) -> bool:
-        """Whether ``IDLE_FACTOR`` times as many ran, probes of idle workers included."""
+        """Whether ``IDLE_FACTOR * max_probes`` were spent, probes of idle workers included."""
         if self.max_probes is None:
             return False
         n_idle = sum(p.question == "spread" for p in self.finished.probes)

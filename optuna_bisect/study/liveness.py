@@ -1,4 +1,4 @@
-"""Who lives: which worker runs a trial, and when it last gave a sign of life."""
+"""Which worker runs a trial, and when the trial last gave a sign of life."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def find_rate_name(spaces: Iterable[Mapping[str, BaseDistribution]]) -> str | No
 
 
 def prefer_known_name(found: str | None, space: Mapping[str, BaseDistribution]) -> str | None:
-    """Return the rate that earlier trials had, or that of ``space`` if only this name is known."""
+    """Return ``found``, or the rate in ``space`` where only that one has a known name."""
     name = find_rate_name([space])
     if found is None or (not is_known_name(found) and name is not None and is_known_name(name)):
         return name

@@ -10,6 +10,7 @@ storage object itself is told, and only where it has a heartbeat.
 from __future__ import annotations
 
 import copy
+import functools
 import threading
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -46,7 +47,7 @@ class HeartbeatGuard:
         self._threads: dict[int, int] = {}
         self._inner = storage
         for name in _WRITES:
-            setattr(storage, name, _Write(self, name))
+            setattr(storage, name, functools.partial(self.write, name))
         setattr(storage, "get_trial", self.get_trial)  # noqa: B010 (mypy: no method may change)
         setattr(storage, "set_trial_state_values", self.finish)  # noqa: B010
         setattr(storage, _GUARD, self)
@@ -62,6 +63,16 @@ class HeartbeatGuard:
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call the storage's own method: by its class, so that copies do not call the guard."""
         return getattr(type(self._inner), name)(self._inner, *args, **kwargs)
+
+    def write(self, name: str, trial_id: int, *args: Any, **kwargs: Any) -> None:
+        """Write to a running trial by the storage's own method of this name."""
+        try:
+            self.call(name, trial_id, *args, **kwargs)
+        except UpdateFinishedTrialError as error:
+            if not self.owns(trial_id):
+                raise
+            reason = "lost: the heartbeat failed this trial while its worker stood still"
+            raise TrialLost(reason) from error
 
     def is_lost(self, trial_id: int) -> bool:
         """Tell whether another worker ended a trial that this thread runs."""
@@ -89,22 +100,6 @@ class HeartbeatGuard:
         finally:
             if is_own:
                 del self._threads[trial_id]
-
-
-class _Write:
-    """A storage's method that writes to a running trial."""
-
-    def __init__(self, guard: HeartbeatGuard, name: str) -> None:
-        self._guard, self._name = guard, name
-
-    def __call__(self, trial_id: int, *args: Any, **kwargs: Any) -> None:
-        try:
-            self._guard.call(self._name, trial_id, *args, **kwargs)
-        except UpdateFinishedTrialError as error:
-            if not self._guard.owns(trial_id):
-                raise
-            reason = "lost: the heartbeat failed this trial while its worker stood still"
-            raise TrialLost(reason) from error
 
 
 def _has_heartbeat(storage: object) -> TypeGuard[BaseHeartbeat]:

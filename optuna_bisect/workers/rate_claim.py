@@ -78,7 +78,7 @@ def _is_kept(
 def _find_clashes(
     study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
 ) -> list[int]:
-    """Return the trials that took this rate since ``history`` was read, but for dead workers'."""
+    """Return the trials of live workers that took this rate since ``history`` was read."""
     now = read_history(study, settings, exclude=trial.number)
     known = {p.number for p in history.finished.probes}
     taken = {r.number: r.rate for r in now.running if r.rate is not None}

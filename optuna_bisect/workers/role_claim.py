@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from optuna_bisect.study.settings import Settings
 
 
-# Who wants the final trial waits this many seconds at most for each trial with a lower number that
-# has no role yet, and for so many of them: their workers died, or stand still.
+# A worker that wants the final trial waits this many seconds at most for each trial with a lower
+# number that has no role yet, and for so many of them: their workers died, or stand still.
 ROLE_GRACE_SECONDS = 10.0
 MAX_AWAITED = 3
 _FIRST_PAUSE_SECONDS = 0.02
@@ -43,7 +43,7 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         study,
         trial,
         number=trial.number,
-        # Under ask-and-tell nobody knows which thread will run the trial.
+        # Under ask-and-tell the thread that will run the trial is not known.
         worker=worker_id() if internals.in_optimize(study) else None,
         probe_steps=settings.probe_steps,
         final_steps=settings.final_steps,

@@ -1,4 +1,4 @@
-"""What is written on a trial when it ends: the verdict that nobody gave, or why it failed."""
+"""What is written on a trial when it ends: a verdict if none was given, or why the trial failed."""
 
 from __future__ import annotations
 
@@ -30,11 +30,7 @@ _RAISED = "the objective raised an exception or returned no number"
 
 
 def record_end(
-    study: Study,
-    trial: FrozenTrial,
-    settings: Settings,
-    state: TrialState,
-    value: float | None,
+    study: Study, trial: FrozenTrial, settings: Settings, state: TrialState, value: float | None
 ) -> None:
     """Write the verdict of a trial that no pruner of this package judged, or why the trial ended.
 
