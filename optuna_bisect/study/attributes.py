@@ -70,14 +70,9 @@ _KEY_OF = {name: _PREFIX + name for name in Attrs._fields}
 
 
 def read(trial: BaseTrial | FrozenTrial) -> Attrs:
-    """Read the attributes of a trial.
+    """Read a trial's attributes; of those copied from another trial, only what a study shares.
 
-    Args:
-        trial: Any trial.
-
-    Returns:
-        Its attributes; empty where they were written for another trial: Optuna's retry clones a
-        dead trial with everything that was on it, the verdict included.
+    Optuna's retry clones a dead trial with everything that was on it, the verdict included.
     """
     raw = trial.user_attrs
     if raw.get(_KEY_OF["number"]) != trial.number:
@@ -86,12 +81,10 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
-    """Write attributes where both the storage and the live trial see them.
+    """Write attributes where the storage and the live trial see them; None is not written.
 
-    Args:
-        study: The study of the trial.
-        trial: The running trial, as a sampler hook or a pruner gets it.
-        attrs: Values by name, without the prefix. None is not written.
+    ``trial`` is the running trial as a sampler hook or a pruner gets it, the names are those of
+    ``Attrs``.
     """
     for name, value in attrs.items():
         key = _KEY_OF[name]
@@ -129,7 +122,7 @@ def write_verdict(study: Study, trial: FrozenTrial, verdict: Verdict) -> None:
 
 
 def verdict_attrs(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as attributes without the prefix."""
+    """Return a verdict as attributes by name, without the prefix."""
     return {
         "verdict": verdict.name,
         "reason": verdict.reason,
@@ -138,14 +131,10 @@ def verdict_attrs(verdict: Verdict) -> dict[str, Any]:
 
 
 def recorded_settings(trials: Sequence[FrozenTrial]) -> dict[str, Any]:
-    """Return the settings that the latest trials were run with.
+    """Return the settings that the latest trials were run with, by name.
 
-    Args:
-        trials: Trials by number.
-
-    Returns:
-        Values by name, as far back as the latest trial with a role: it carries every setting that
-        there was, and one that it lacks was not set any more.
+    The search goes back to the latest trial with a role: that one carries every setting that there
+    was, and what it lacks was not set any more.
     """
     found: dict[str, Any] = {}
     for trial in reversed(trials):
@@ -159,13 +148,13 @@ def recorded_settings(trials: Sequence[FrozenTrial]) -> dict[str, Any]:
 
 
 def recorded_param(trials: Sequence[FrozenTrial]) -> str | None:
-    """Return the name of the rate that the latest trial which names one says."""
+    """Return the name of the learning rate in the latest trial that records one."""
     names = (trial.user_attrs.get(_KEY_OF["param"]) for trial in reversed(trials))
     return next((name for name in names if name is not None), None)
 
 
 def is_judged(trial: FrozenTrial) -> bool:
-    """Tell whether a running probe has its verdict: its end is only not stored yet, or never."""
+    """Tell whether a running probe has its verdict already, and only its end is not stored."""
     if trial.state != TrialState.RUNNING or trial.user_attrs.get(_KEY_OF["verdict"]) is None:
         return False
     return read(trial).role == "probe" and read(trial).verdict is not None
