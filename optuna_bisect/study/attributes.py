@@ -293,3 +293,9 @@ def fixed_rate(trial: FixedTrial) -> float | None:
     name = name or next((n for n in trial._params if is_known_name(n)), None)
     rate = trial._params.get(name or "")
     return float(rate) if isinstance(rate, Real) else None
+
+
+def write_live(trial: BaseTrial, **attrs: Any) -> None:
+    """Write attributes from inside the objective, whose live trial reaches the storage itself."""
+    for name, value in attrs.items():
+        trial.set_user_attr(_KEY_OF[name], value)
