@@ -161,6 +161,6 @@ def is_judged(trial: FrozenTrial) -> bool:
 
 
 def write_live(trial: BaseTrial, **attrs: Any) -> None:
-    """Write attributes on a live trial, as the objective has it."""
+    """Write attributes from inside the objective, whose live trial reaches the storage itself."""
     for name, value in attrs.items():
         trial.set_user_attr(_KEY_OF[name], value)

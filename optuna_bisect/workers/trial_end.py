@@ -1,4 +1,4 @@
-"""What is written on a trial when it ends: a verdict if none was given, or why the trial failed."""
+"""What is written on a trial when it ends: a missing verdict, or why the trial failed."""
 
 from __future__ import annotations
 
