@@ -1,7 +1,7 @@
 """Make the README's figure: the bracket and the loss curves of the digits study.
 
-Run ``python studies/digits.py``, then ``python studies/figure.py``. Drawing needs kaleido (it is
-in the dev extra) and a Chromium: ``apt-get install chromium``.
+Run ``python studies/digits.py``, then ``python studies/digits_figure.py``. Drawing needs
+kaleido (it is in the dev extra) and a Chromium: ``apt-get install chromium``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training runs of `epochs_to_target.py`: probes, full runs, and what they reach when."""
+"""Training runs of one task with one seed: probes, full runs, and what they reach when."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from epochs_tasks import OPTIMIZERS
-from sweep_tasks import loss_of
 from torch import nn
 
 from optuna_bisect.sampler import DEFAULT_PROBE_SHARE
+from studies.epochs.tasks import OPTIMIZERS
+from studies.shared.data import loss_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epochs_tasks import Task
+    from studies.epochs.tasks import Task
 
 
 class Minimum(NamedTuple):

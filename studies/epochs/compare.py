@@ -3,26 +3,28 @@
 Four networks, two sizes, two data sets for each, three seeds: 48 cells. Every method picks a rate
 and pays for its search; then one run of full length at that rate, constant, shows when the
 held-out loss first reaches the target. Runs at a dense grid of rates, with seeds of their own, say
-what the target of a task is. Run ``python studies/epochs_to_target.py``: rows go to a CSV file,
-and the same command goes on where it stopped. ``--table`` prints the tables only, ``--figure``
-draws.
+what the target of a task is. Run ``python -m studies.epochs.compare``: rows go to a CSV file, and
+the same command goes on where it stopped. ``--table`` prints the tables only, ``--figure`` draws.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
 import torch
-from epochs_bench import Bench
-from epochs_methods import METHODS
-from epochs_score import ORACLE, REFERENCE, SHARES, best_rates, score, targets
-from epochs_searches import Cell, Pick
-from epochs_table import format_tables
-from epochs_tasks import TASKS
+
+from studies.epochs.bench import Bench
+from studies.epochs.figure import write_figure
+from studies.epochs.methods import METHODS
+from studies.epochs.score import ORACLE, REFERENCE, SHARES, best_rates, score, targets
+from studies.epochs.searches import Cell, Pick
+from studies.epochs.tables import format_tables
+from studies.epochs.tasks import TASKS
+from studies.shared import csv_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,50 +43,39 @@ def run(
     path: Path, tasks: Iterable[str], seeds: Iterable[int], methods: Sequence[str], **options: int
 ) -> None:
     """Append a row for every task, seed and method that the file does not hold yet."""
-    rows = read(path)
-    done = {(row["task"], row["seed"], row["method"]) for row in rows}
-    known = best_rates(rows)
-    for seed in seeds:
-        for task in tasks:
-            missing = [m for m in methods if (task, str(seed), m) not in done]
-            cell = Cell(Bench(TASKS[task], seed, **options)) if missing else None
-            for method in missing:
-                if cell is not None:
-                    is_known = method == ORACLE
-                    pick = cell.pick(known[task], 0) if is_known else METHODS[method](cell)
-                    append(path, cell.bench, method, pick)
+    known, done = best_rates(csv_rows.read(path)), read_keys(path)
+    for seed, task in product(seeds, tasks):
+        missing = [method for method in methods if (task, str(seed), method) not in done]
+        if not missing:
+            continue
+        cell = Cell(Bench(TASKS[task], seed, **options))
+        for method in missing:
+            pick = cell.pick(known[task], 0) if method == ORACLE else METHODS[method](cell)
+            append(path, cell.bench, method, pick)
 
 
 def run_references(path: Path, tasks: Iterable[str], **options: int) -> None:
     """Append a row for every task and rate of the dense grid that the file does not hold yet."""
-    done = {(row["task"], row["seed"], row["method"]) for row in read(path)}
-    for seed in REFERENCE_SEEDS:
-        for task in tasks:
-            bench = Bench(TASKS[task], seed, **options)
-            for lr in REFERENCE_RATES[bench.task.optimizer]:
-                method = f"{REFERENCE}{lr}"
-                if (task, str(seed), method) not in done:
-                    append(path, bench, method, Pick(lr, 0, bench.full_run(lr)))
+    done = read_keys(path)
+    for seed, task in product(REFERENCE_SEEDS, tasks):
+        bench = Bench(TASKS[task], seed, **options)
+        for lr in REFERENCE_RATES[bench.task.optimizer]:
+            method = f"{REFERENCE}{lr}"
+            if (task, str(seed), method) not in done:
+                append(path, bench, method, Pick(lr, 0, bench.full_run(lr)))
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """Read the rows so far."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+def read_keys(path: Path) -> set[tuple[str, str, str]]:
+    """Return task, seed and method of every row so far."""
+    return {(row["task"], row["seed"], row["method"]) for row in csv_rows.read(path)}
 
 
 def append(path: Path, bench: Bench, method: str, pick: Pick) -> None:
-    """Append one row, with a header in front of the first."""
+    """Append what a method needed in a cell."""
     minima = " ".join(f"{minimum.step}:{minimum.loss:.5g}" for minimum in pick.minima)
-    cell = [bench.task.name, bench.seed, method, f"{pick.lr:.6g}", pick.n_steps]
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if is_new:
-            writer.writerow(COLUMNS)
-        writer.writerow([*cell, bench.epoch_steps, bench.n_steps, minima])
+    cell = (bench.task.name, bench.seed, method, pick.lr, pick.n_steps)
+    values = (*cell, bench.epoch_steps, bench.n_steps, minima)
+    csv_rows.append(path, dict(zip(COLUMNS, values)))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -104,11 +95,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not options.table:
         run_references(options.rows, options.tasks)
         run(options.rows, options.tasks, options.seeds, options.methods)
-    rows = read(options.rows)
+    rows = csv_rows.read(options.rows)
     print(format_tables(rows))
     if options.figure:
-        from epochs_figure import write_figure  # noqa: PLC0415 (plotly is not needed to measure)
-
         write_figure(score(rows, targets(rows, SHARES[0])), options.figure)
 
 

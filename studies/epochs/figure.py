@@ -1,4 +1,4 @@
-"""The figure of ``epochs_to_target.py``: what search and training cost, one bar a method."""
+"""The figure of epochs to a target: what search and training cost, one bar a method."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 import plotly.graph_objects as go
-from epochs_score import by_method
+
+from studies.epochs.score import by_method
+from studies.shared import figure_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from epochs_score import Score
+    from studies.epochs.score import Score
 
 SEARCH, RUN, OURS = "#d98c3f", "#9db4c8", "#2f6690"
 
@@ -84,10 +86,7 @@ def write_figure(scores: Sequence[Score], path: Path) -> None:
         legend={"x": 0.98, "y": 0.98, "xanchor": "right", "traceorder": "normal"},
         margin={"l": 10, "r": 10, "t": 80, "b": 50},
     )
-    if path.suffix == ".html":
-        figure.write_html(path)
-    else:
-        figure.write_image(path, width=900, height=560)
+    figure_file.write(figure, path)
 
 
 def _is_ours(method: str) -> bool:

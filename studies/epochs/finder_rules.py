@@ -1,4 +1,4 @@
-"""The rules of other learning-rate finders that `epochs_to_target.py` measures: pure functions.
+"""The rules of other learning-rate finders, as pure functions.
 
 torch-lr-finder's own suggestion is not here: the benchmark calls the package.
 """
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# Points of a sweep that fastai's ``lr_find`` leaves out.
 SKIP_START, SKIP_END = 10, 5
-"""Points of a sweep that fastai's `lr_find` leaves out."""
 
 
 def valley(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """Suggest a rate as fastai's `valley` does: the middle of the longest valley of a sweep.
+    """Suggest a rate as fastai's ``valley`` does: the middle of the longest valley of a sweep.
 
     The valley is the longest decreasing subsequence of the losses; it begins as many points
-    before its end as it has members. As in `lr_find`, the first tenth of the sweep and the last
+    before its end as it has members. As in ``lr_find``, the first tenth of the sweep and the last
     five points are left out, and everything from the first loss on that is not a number.
-    Source: https://docs.fast.ai/callback.schedule.html (`valley`, `lr_find`); own code.
+    Source: https://docs.fast.ai/callback.schedule.html (``valley``, ``lr_find``); own code.
 
     Args:
         rates: Rates of the sweep, ascending.
@@ -69,7 +69,7 @@ def diff_lr(
 ) -> Search:
     """Halve a range of rates as Diff-LR does, whose author wrote this project's first seed.
 
-    Source: https://github.com/joshuaplrj/Diff-LR (`binary_search_lr` in DLR.py); own code. With
+    Source: https://github.com/joshuaplrj/Diff-LR (``binary_search_lr`` in DLR.py); own code. With
     the midpoint in log space, which that code has, it ends after five rates; the text of the seed
     and of the repository has the arithmetic midpoint.
 
@@ -112,16 +112,3 @@ def log_midpoint(low: float, high: float) -> float:
 def arithmetic_midpoint(low: float, high: float) -> float:
     """Return the mean."""
     return (low + high) / 2
-
-
-def first_step(minima: Sequence[tuple[int, float]], target: float) -> int | None:
-    """Return the step at which a run first reached a loss, None if it never did.
-
-    Args:
-        minima: Step and loss wherever the loss was the lowest so far.
-        target: The loss to reach.
-
-    Returns:
-        The step.
-    """
-    return next((step for step, loss in minima if loss <= target), None)

@@ -1,33 +1,30 @@
-"""The ways to find a rate that `epochs_to_target.py` compares."""
+"""The ways to find a rate that are compared by epochs to a target."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-import optuna
-from epochs_rules import (
+from studies.epochs.finder_rules import (
     arithmetic_midpoint,
     diff_lr,
     is_diff_lr_overshoot,
     log_midpoint,
     valley,
 )
-from epochs_searches import EXPONENT, HIGH, LOW, Pick
+from studies.epochs.searches import Pick
+from studies.shared.probe_searches import DEFAULT_RATES, EXPONENT, best_of, run_tpe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from epochs_searches import Cell
+    from studies.epochs.searches import Cell
 
-# What the frameworks and tutorials suggest where nobody tunes.
-DEFAULTS = {"momentum": 1e-2, "adam": 1e-3, "adamw": 1e-3}
 DIFF_LR_EPOCHS = 3
 
 
 def default(cell: Cell) -> Pick:
     """Search nothing."""
-    return cell.pick(DEFAULTS[cell.bench.task.optimizer], 0)
+    return cell.pick(DEFAULT_RATES[cell.bench.task.optimizer], 0)
 
 
 def steepest(cell: Cell) -> Pick:
@@ -63,34 +60,15 @@ def grid(exponent: float) -> Callable[[Cell], Pick]:
     """Take the best of six probes."""
 
     def search(cell: Cell) -> Pick:
-        finite = {lr: loss for lr, loss in cell.grid.items() if math.isfinite(loss)}
-        best = min(finite, key=finite.__getitem__)
-        return cell.pick(best * cell.correction(exponent), 6 * cell.bench.probe_steps)
+        lr = best_of(cell.grid) * cell.correction(exponent)
+        return cell.pick(lr, len(cell.grid) * cell.bench.probe_steps)
 
     return search
 
 
 def tpe(cell: Cell) -> Pick:
-    """Run 20 trials of TPE with the median pruner: common practice."""
-    paid = 0
-
-    def objective(trial: optuna.Trial) -> float:
-        nonlocal paid
-        lr = trial.suggest_float("lr", LOW, HIGH, log=True)
-        before, loss = paid, math.inf
-        for step, loss in cell.bench.probe(lr, cell.probe_seed):
-            paid = before + step + 1
-            trial.report(loss, step)
-            if not math.isfinite(loss) or trial.should_prune():
-                raise optuna.TrialPruned
-        return loss
-
-    study = optuna.create_study(
-        sampler=optuna.samplers.TPESampler(seed=cell.bench.seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
-    )
-    study.optimize(objective, n_trials=20)
-    return cell.pick(study.best_params["lr"], paid)
+    """Take the best of 20 trials of TPE with the median pruner."""
+    return cell.pick(*run_tpe(cell.probe, cell.bench.seed))
 
 
 def ours(exponent: float) -> Callable[[Cell], Pick]:

@@ -1,12 +1,10 @@
-"""Targets and scores of `epochs_to_target.py`, from the rows of its CSV file alone."""
+"""Targets and scores of epochs to a target, from the rows of the CSV file alone."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
-
-from epochs_rules import first_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +14,8 @@ if TYPE_CHECKING:
     Place = tuple[str, str]
 
 REFERENCE, ORACLE = "reference ", "best rate known"
+# Targets, as shares of the attainable loss reduction; the first one counts.
 SHARES = (0.98, 0.95, 0.99)
-"""Targets, as shares of the attainable loss reduction; the first one counts."""
 
 
 class Score(NamedTuple):
@@ -129,6 +127,19 @@ def _score(row: Mapping[str, str], target: float) -> Score:
     search = int(row["search_steps"]) / epoch
     cell = row["task"], row["seed"], row["method"]
     return Score(*cell, search, run / epoch, full / epoch, is_reached=step is not None)
+
+
+def first_step(minima: Sequence[tuple[int, float]], target: float) -> int | None:
+    """Return the step at which a run first reached a loss, None if it never did.
+
+    Args:
+        minima: Step and loss wherever the loss was the lowest so far.
+        target: The loss to reach.
+
+    Returns:
+        The step.
+    """
+    return next((step for step, loss in minima if loss <= target), None)
 
 
 def _minima(row: Mapping[str, str]) -> Minima:

@@ -1,4 +1,4 @@
-"""The searches of `epochs_to_target.py` that several methods share."""
+"""The searches of a cell (one task with one seed) that several methods share."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import optuna
 import torch
-from sweep_tasks import loss_of
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
 from optuna_bisect.adjuster import BisectionLR
+from studies.shared.data import loss_of
+from studies.shared.probe_searches import EXPONENT, HIGH, LOW, run_grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epochs_bench import Bench, Minimum
-
-LOW, HIGH = 1e-6, 1.0
-EXPONENT = 0.32
+    from studies.epochs.bench import Bench, Minimum
 
 
 class Pick(NamedTuple):
@@ -76,6 +74,10 @@ class Cell:
         trial = optuna.create_study(sampler=_sampler(self.bench)).ask()
         return trial_plan(trial).seed or 0
 
+    def probe(self, lr: float) -> Iterator[tuple[int, float]]:
+        """Yield step and loss of every batch of a probe."""
+        return self.bench.probe(lr, self.probe_seed)
+
     @cached_property
     def sweep(self) -> Sweep:
         """The range test of torch-lr-finder with its defaults, from 1e-7 to 10."""
@@ -84,8 +86,7 @@ class Cell:
     @cached_property
     def grid(self) -> dict[float, float]:
         """The last report of a probe at each of six rates, evenly spaced in log space."""
-        rates = [LOW * (HIGH / LOW) ** ((i + 0.5) / 6) for i in range(6)]
-        return {lr: list(self.bench.probe(lr, self.probe_seed))[-1][1] for lr in rates}
+        return run_grid(self.probe)
 
     @cached_property
     def found(self) -> Found:

@@ -1,4 +1,4 @@
-"""The tables of `epochs_to_target.py`."""
+"""The tables of epochs to a target, as Markdown."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from statistics import fmean, geometric_mean
 from typing import TYPE_CHECKING
 
 import numpy as np
-from epochs_score import SHARES, by_method, late_targets, score, targets
+
+from studies.epochs.score import SHARES, by_method, late_targets, score, targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from epochs_score import Place, Rows, Score
+    from studies.epochs.score import Place, Rows, Score
 
 FINDER, GRID, OURS = "torch-lr-finder", "grid of 6", "optuna_bisect"
 COLUMNS = (

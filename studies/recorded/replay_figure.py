@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from studies.shared import figure_file
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -43,7 +45,4 @@ def write_pareto(
         yaxis={"title": "mean regret, % of the attainable loss", "type": "log", "tickvals": TICKS},
         legend={"x": 0.01, "y": 0.01},
     )
-    if path.suffix == ".html":
-        figure.write_html(path)
-    else:
-        figure.write_image(path, width=900, height=560)
+    figure_file.write(figure, path)

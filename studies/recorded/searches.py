@@ -1,4 +1,4 @@
-"""The searches that ``replay.py`` compares; each takes a bench and returns the rate it picks."""
+"""The searches that are replayed; each takes a bench and returns the rate that it picks."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import TrialState
-from rounds import would_wait
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
+from studies.scaling.rounds import would_wait
+from studies.shared.probe_searches import EXPONENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
-    from replay import Bench
 
-EXPONENT = 0.32
+    from studies.recorded.bench import Bench
+
 MAX_TRIALS = 60
 
 

@@ -1,50 +1,68 @@
 """What each constant of the search is worth: one changed at a time, replayed on recorded sweeps.
 
-python studies/sensitivity.py
-python studies/sensitivity.py --tables runs.jsonl.gz --range 1e-5 10 --noise 0.1
+python -m studies.recorded.sensitivity
+python -m studies.recorded.sensitivity --tables runs.jsonl.gz --range 1e-5 10 --noise 0.1
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
+import importlib
+import inspect
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import optuna
-from replay import TABLES, Setting, evaluate, load, summarize
+
+from studies.recorded.bench import Setting, load
+from studies.recorded.replay import add_options, evaluate, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
-VARIANTS: dict[str, tuple[Any, ...]] = {
-    "PROGRESS_RATIO": (0.65, 0.85),
-    "N_AVERAGED": (2, 4),
-    "N_SKIPPED": (1, 3),
-    "CUT_MARGIN": (0.0, 1.0),
-    "TIE_MARGIN": (0.0, 1.0),
-    "SAME_END": (0.005, 0.02),
-    "MAX_SHARE": (0.25, 1.0),
-    "SIGNIFICANCE": (1.0, 3.0),
-    "ALIKE": (0.0, 0.3),
-    "RECOVERY_SHARE": (0.17, 0.34),
-    "MAX_REACH": (2, 4),
-    "FLATS_PER_RUN": (3, 99),
-    "SPACING": (2.5, 4.0),
+PACKAGE = "optuna_bisect"
+# Values to try, by the module of the package that defines the constant, and its name.
+VARIANTS: dict[tuple[str, str], tuple[Any, ...]] = {
+    ("verdicts.curve", "PROGRESS_RATIO"): (0.65, 0.85),
+    ("verdicts.curve", "N_AVERAGED"): (2, 4),
+    ("verdicts.curve", "N_SKIPPED"): (1, 3),
+    ("verdicts.curve", "CUT_MARGIN"): (0.0, 1.0),
+    ("verdicts.comparison", "TIE_MARGIN"): (0.0, 1.0),
+    ("verdicts.comparison", "SAME_END"): (0.005, 0.02),
+    ("verdicts.comparison", "MAX_SHARE"): (0.25, 1.0),
+    ("verdicts.curve", "SIGNIFICANCE"): (1.0, 3.0),
+    ("verdicts.curve", "ALIKE"): (0.0, 0.3),
+    ("verdicts.classifier", "RECOVERY_SHARE"): (0.17, 0.34),
+    ("search.proposal", "MAX_REACH"): (2, 4),
+    ("search.proposal", "FLATS_PER_RUN"): (3, 99),
+    ("search.grid", "SPACING"): (2.5, 4.0),
 }
 
 
+def users_of(home: str, name: str) -> list[ModuleType]:
+    """Return the module that defines a constant, and those that import it from there."""
+    own = importlib.import_module(f"{PACKAGE}.{home}")
+    if not hasattr(own, name):
+        raise ValueError(f"name must be a constant of {home} but got {name!r}.")
+    loaded = [m for key, m in sys.modules.items() if key.startswith(f"{PACKAGE}.")]
+    return [own, *(m for m in loaded if _imports(m, own.__name__, name))]
+
+
+def _imports(module: ModuleType, home: str, name: str) -> bool:
+    tree = ast.parse(inspect.getsource(module))
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == home]
+    return any(alias.name == name for node in found for alias in node.names)
+
+
 @contextlib.contextmanager
-def changed(name: str, value: Any) -> Iterator[None]:
-    """Give a constant another value in every module of the package that uses it."""
-    modules = [m for key, m in sys.modules.items() if key.startswith("optuna_bisect.")]
-    users = [m for m in modules if hasattr(m, name)]
-    if not users:
-        raise ValueError(f"name must be a constant of the package but got {name!r}.")
+def changed(home: str, name: str, value: Any) -> Iterator[None]:
+    """Give a constant of the package another value wherever it is used."""
     with contextlib.ExitStack() as stack:
-        for module in users:
+        for module in users_of(home, name):
             stack.enter_context(mock.patch.object(module, name, value))
         yield
 
@@ -63,20 +81,17 @@ def cells(options: argparse.Namespace) -> list[str]:
 def main() -> None:
     """Print a table, one line a changed constant."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    add = parser.add_argument
-    add("--tables", nargs="+", type=Path, default=TABLES)
-    add("--horizon", type=float, nargs="+", default=[0.02, 0.05, 0.1], help="share of a full run")
-    add("--range", type=float, nargs=2, default=[1e-6, 1.0], metavar=("LOW", "HIGH"))
-    add("--seeds", type=int, default=5)
-    add("--noise", type=float, default=0.0, help="relative noise of each report")
+    add_options(parser)
+    names = [name for _, name in VARIANTS]
+    parser.add_argument("--constant", nargs="+", choices=names, default=names)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     print(f"| | {' | '.join(f'{h:.0%}' for h in options.horizon)} |")
     print("| --- |" + " --- |" * len(options.horizon))
     print(f"| as released | {' | '.join(cells(options))} |", flush=True)
-    for name, values in VARIANTS.items():
-        for value in values:
-            with changed(name, value):
+    for (home, name), values in VARIANTS.items():
+        for value in values if name in options.constant else ():
+            with changed(home, name, value):
                 print(f"| {name} = {value} | {' | '.join(cells(options))} |", flush=True)
 
 

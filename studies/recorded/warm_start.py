@@ -3,7 +3,7 @@
 Every recorded task is searched cold; then the same task, with rates shifted by some decades and
 another recorded seed, is searched cold and by ``BisectionSampler.from_study``.
 
-    python studies/warm_start.py --horizon 0.02
+    python -m studies.recorded.warm_start --horizon 0.02
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import optuna
-from replay import TABLES, Bench, Setting, load
-from searches import search
 
 from optuna_bisect import BisectionSampler, VerdictPruner
+from studies.recorded.bench import TABLES, Bench, Setting, load
+from studies.recorded.searches import search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from optuna.study import Study
-    from replay import Task
+
+    from studies.recorded.bench import Task
 
 SHIFTS = (0.0, -0.25, 0.25, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)
 

@@ -1,37 +1,44 @@
 """Compare ways to find a learning rate on the digits task: what each costs, and what it finds.
 
 Every method sees the same short runs and is judged on one full run at the rate that it picks, at a
-constant rate, so that nothing but the pick differs. Run ``python studies/rivals.py``; rows go to
-a CSV file, and the same command goes on where it stopped. ``--table`` prints the table.
+constant rate, so that nothing but the pick differs. Run ``python -m studies.rivals.compare``;
+rows go to a CSV file, and the same command goes on where it stopped. ``--table`` prints the table.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import math
 import statistics
 from collections import defaultdict
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import optuna
 import torch
-from digits_task import OPTIMIZERS, batches, build_model, evaluate, load, train_step
 
-from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
+from optuna_bisect import BisectionSampler
+from studies.digits_task import OPTIMIZERS, batches, build_model, evaluate, load, train_step
+from studies.shared import csv_rows
+from studies.shared.probe_searches import (
+    DEFAULT_RATES,
+    EXPONENT,
+    HIGH,
+    LOW,
+    best_of,
+    run_bisection,
+    run_grid,
+    run_tpe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from digits_task import Digits
+    from studies.digits_task import Digits
 
-LOW, HIGH = 1e-6, 1.0
 PROBE_STEPS, FULL_STEPS, N_REPORTS = 100, 2000, 20
-EXPONENT = 0.32
-# What the frameworks and tutorials suggest where nobody tunes.
-DEFAULTS = {"sgd": 1e-2, "momentum": 1e-2, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3}
-COLUMNS = ["method", "optimizer", "seed", "lr", "cost", "loss", "accuracy"]
+ROWS = Path(__file__).parent / "rivals.csv"
 
 
 class Pick(NamedTuple):
@@ -49,7 +56,7 @@ class Bench:
 
     def probe(self, lr: float, seed: int) -> Iterator[tuple[int, float]]:
         """Yield step and mean loss since the last report, starting with the untrained loss."""
-        yield from self._train(lr, seed, PROBE_STEPS, PROBE_STEPS // N_REPORTS)
+        return self._train(lr, seed, PROBE_STEPS, PROBE_STEPS // N_REPORTS)
 
     def judge(self, lr: float) -> tuple[float, float]:
         """Return validation loss and test accuracy of the full run."""
@@ -73,71 +80,35 @@ class Bench:
 
 def default(bench: Bench) -> Pick:
     """Search nothing."""
-    return Pick(DEFAULTS[bench.optimizer], 0)
+    return Pick(DEFAULT_RATES[bench.optimizer], 0)
 
 
-def grid(n: int, exponent: float) -> Callable[[Bench], Pick]:
-    """Run n probes, evenly spaced in log space; the lowest last loss wins."""
+def grid(exponent: float) -> Callable[[Bench], Pick]:
+    """Take the best of six probes."""
 
     def search(bench: Bench) -> Pick:
-        rates = [LOW * (HIGH / LOW) ** ((i + 0.5) / n) for i in range(n)]
-        ends = {lr: list(bench.probe(lr, bench.seed))[-1][1] for lr in rates}
-        finite = {lr: loss for lr, loss in ends.items() if math.isfinite(loss)}
-        return Pick(_corrected(min(finite, key=finite.__getitem__), exponent), n * PROBE_STEPS)
+        ends = run_grid(partial(bench.probe, seed=bench.seed))
+        return Pick(_corrected(best_of(ends), exponent), len(ends) * PROBE_STEPS)
 
     return search
 
 
-def tpe(n: int, exponent: float) -> Callable[[Bench], Pick]:
-    """Run n trials of TPE with the median pruner: common practice."""
+def tpe(exponent: float) -> Callable[[Bench], Pick]:
+    """Take the best of 20 trials of TPE with the median pruner."""
 
     def search(bench: Bench) -> Pick:
-        paid = 0
-
-        def objective(trial: optuna.Trial) -> float:
-            nonlocal paid
-            lr = trial.suggest_float("lr", LOW, HIGH, log=True)
-            before, loss = paid, math.inf
-            for step, loss in bench.probe(lr, bench.seed):
-                paid = before + step + 1
-                trial.report(loss, step)
-                if not math.isfinite(loss) or trial.should_prune():
-                    raise optuna.TrialPruned
-            return loss
-
-        study = optuna.create_study(
-            sampler=optuna.samplers.TPESampler(seed=bench.seed),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
-        )
-        study.optimize(objective, n_trials=n)
-        return Pick(_corrected(study.best_params["lr"], exponent), paid)
+        lr, n_steps = run_tpe(partial(bench.probe, seed=bench.seed), bench.seed)
+        return Pick(_corrected(lr, exponent), n_steps)
 
     return search
 
 
 def bisection(bench: Bench) -> Pick:
     """Search with this package."""
-    paid, final = 0, math.nan
-
-    def objective(trial: optuna.Trial) -> float:
-        nonlocal paid, final
-        lr, plan = trial.suggest_float("lr", LOW, HIGH, log=True), trial_plan(trial)
-        if plan.is_final:
-            final = lr
-            return 0.0
-        before = paid
-        for step, loss in bench.probe(lr, plan.seed or 0):
-            paid = before + step + 1
-            trial.report(loss, step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-        return math.inf
-
     sampler = BisectionSampler(
         probe_steps=PROBE_STEPS, final_steps=FULL_STEPS, horizon_exponent=EXPONENT, seed=bench.seed
     )
-    optuna.create_study(sampler=sampler, pruner=VerdictPruner()).optimize(objective)
-    return Pick(final, paid)
+    return Pick(*run_bisection(bench.probe, sampler, (LOW, HIGH)))
 
 
 def _corrected(lr: float, exponent: float) -> float:
@@ -146,47 +117,27 @@ def _corrected(lr: float, exponent: float) -> float:
 
 METHODS: dict[str, Callable[[Bench], Pick]] = {
     "fixed default": default,
-    "grid of 6": grid(6, 0.0),
-    "grid of 6 + our correction": grid(6, EXPONENT),
-    "20 TPE + median": tpe(20, 0.0),
-    "20 TPE + median + our correction": tpe(20, EXPONENT),
+    "grid of 6": grid(0.0),
+    "grid of 6 + our correction": grid(EXPONENT),
+    "20 TPE + median": tpe(0.0),
+    "20 TPE + median + our correction": tpe(EXPONENT),
     "optuna_bisect": bisection,
 }
 
 
 def run(path: Path, optimizers: list[str], n_seeds: int) -> None:
     """Append a row for every method, optimizer and seed that the file does not hold yet."""
-    rows = read(path)
-    done = {(row["method"], row["optimizer"], row["seed"]) for row in rows}
+    done = {(row["method"], row["optimizer"], row["seed"]) for row in csv_rows.read(path)}
     digits = load()
-    for optimizer in optimizers:
-        for seed in range(n_seeds):
-            for name, method in METHODS.items():
-                if (name, optimizer, str(seed)) in done:
-                    continue
-                bench = Bench(digits, optimizer, seed)
-                pick = method(bench)
-                loss, accuracy = bench.judge(pick.lr)
-                cost = pick.n_steps / FULL_STEPS
-                append(path, [name, optimizer, seed, pick.lr, cost, loss, accuracy])
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    """Read the rows so far."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: Path, row: list[object]) -> None:
-    """Append one row, with a header in front of the first."""
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if is_new:
-            writer.writerow(COLUMNS)
-        writer.writerow(row)
+    for optimizer, seed, (name, method) in product(optimizers, range(n_seeds), METHODS.items()):
+        if (name, optimizer, str(seed)) in done:
+            continue
+        bench = Bench(digits, optimizer, seed)
+        pick = method(bench)
+        loss, accuracy = bench.judge(pick.lr)
+        row = {"method": name, "optimizer": optimizer, "seed": seed, "lr": pick.lr}
+        row |= {"cost": pick.n_steps / FULL_STEPS, "loss": loss, "accuracy": accuracy}
+        csv_rows.append(path, row)
 
 
 def format_table(rows: list[dict[str, str]]) -> str:
@@ -215,18 +166,17 @@ def _format_cell(rows: list[dict[str, str]]) -> str:
 def main() -> None:
     """Run what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--rows", type=Path, default=Path(__file__).parent / "rivals.csv")
-    parser.add_argument(
-        "--optimizers", nargs="+", choices=list(OPTIMIZERS), default=["momentum", "adam"]
-    )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--table", action="store_true", help="only print the table")
+    add, defaults = parser.add_argument, ["momentum", "adam"]
+    add("--rows", type=Path, default=ROWS)
+    add("--optimizers", nargs="+", choices=list(OPTIMIZERS), default=defaults)
+    add("--seeds", type=int, default=3)
+    add("--table", action="store_true", help="only print the table")
     options = parser.parse_args()
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if not options.table:
         run(options.rows, options.optimizers, options.seeds)
-    print(format_table(read(options.rows)))
+    print(format_table(csv_rows.read(options.rows)))
 
 
 if __name__ == "__main__":

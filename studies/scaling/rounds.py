@@ -1,6 +1,6 @@
 """Rounds and speed-up of k workers that are equally fast, on runs without noise.
 
-    python studies/rounds.py --figure studies/figures/speedup.png
+    python -m studies.scaling.rounds --figure studies/figures/speedup.png
 
 In each round k workers ask, train side by side, and tell. The loss is a smooth function of the
 rate with one minimum, whose place goes through the whole range. The least number of rounds that

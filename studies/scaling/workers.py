@@ -1,4 +1,6 @@
-"""Several workers on one study: ``python studies/workers.py --workers 4 --storage journal:w.log``.
+"""Several workers on one study: rounds, speed-up, duplicates.
+
+    python -m studies.scaling.workers --workers 4 --storage journal:w.log
 
 Starts N processes that share a study, waits for them, and prints what became of it. The storage is
 ``journal:PATH``, ``grpc:HOST:PORT`` or a database URL (``sqlite:///w.db``,

@@ -1,4 +1,4 @@
-"""The figure of ``judgements.py``: stated confidence over the share of verdicts that is right."""
+"""The figure of verdicts beside the truth: stated confidence over the share that is right."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
-from judgement_tables import calibration_error, make_bins
+
+from studies.judgements.tables import calibration_error, make_bins
+from studies.shared import figure_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from judgement_tables import Bin, Judgement
+    from studies.judgements.tables import Bin, Judgement
 
 COLOURS = ("#1f77b4", "#d95f02")
 # Fewer verdicts of one confidence are not drawn: their share is chance.
@@ -50,10 +52,7 @@ def write_reliability(found: Mapping[str, Sequence[Judgement]], path: Path) -> N
         yaxis={"title": "share that is right", "range": [0.3, 1.05]},
         legend={"x": 0.6, "y": 0.05},
     )
-    if path.suffix == ".html":
-        figure.write_html(path)
-    else:
-        figure.write_image(path, width=900, height=560)
+    figure_file.write(figure, path)
 
 
 def _place(dot: Bin, side: str) -> str:
