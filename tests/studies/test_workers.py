@@ -22,7 +22,7 @@ PRINTED = re.compile(
 
 def test_workers_py_starts_processes_and_reports(tmp_path) -> None:
     options = ["--workers", "3", "--storage", f"journal:{tmp_path}/w.log", "--pause", "0.002"]
-    process = start_python([str(STUDIES / "workers.py"), *options])
+    process = start_python([str(STUDIES / "scaling" / "workers.py"), *options])
     printed, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     n_workers, n_probes, n_rounds, _, n_duplicates = PRINTED.search(printed).groups()
