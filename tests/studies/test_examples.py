@@ -66,8 +66,7 @@ def test_two_workers_started_from_one_file_share_a_study_with_one_final_trial(
     monkeypatch.chdir(folder)
     arguments = [str(EXAMPLES / "workers.py")]
     if url.startswith("sqlite"):
-        create = ["create-study", "--study-name", "workers", "--storage", url]
-        finish(start_python(["-c", "from optuna.cli import main; main()", *create]))
+        optuna.create_study(study_name="workers", storage=url)
         arguments.append(url)
     else:
         url = f"journal:{folder}/workers.log"
