@@ -42,7 +42,7 @@ def test_numpy_only_runs_and_finds_a_rate(tmp_path) -> None:
 
 def test_quickstart_prints_what_the_readme_shows_up_to_its_numbers(tmp_path) -> None:
     readme = (ROOT / "README.md").read_text()
-    shown = re.search(r"(?ms)it prints:\n\n```\n(.*?)^```$", readme)[1]
+    shown = re.search(r"(?ms)Three of them:\n\n```\n(.*?)^```$", readme)[1]
     printed = run("quickstart.py", tmp_path)
     assert "'lr':" in printed
     assert set(NUMBER.sub("#", shown).splitlines()) <= set(NUMBER.sub("#", printed).splitlines())
