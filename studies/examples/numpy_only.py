@@ -1,4 +1,4 @@
-"""The same without torch: find the rate of a hand-written SGD, then run it at full length."""
+"""Find the learning rate of a hand-written SGD, then run it at full length; numpy alone."""
 
 import numpy as np
 import optuna
