@@ -47,7 +47,7 @@ def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
         raise TypeError(
             "BisectionLR.step needs the training loss but got none. In Lightning configure the "
             "scheduler with 'reduce_on_plateau': True and 'monitor'; in Transformers step it in a "
-            "callback (README.md)."
+            "callback (studies/README.md)."
         )
     return train_loss
 

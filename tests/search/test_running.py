@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import optuna
 import pytest
-import rounds
 from expected_study import assert_one_final
 from optuna.trial import TrialState
 from synthetic_trainer import (
@@ -24,6 +23,7 @@ from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.running import answer, founded, led_by_running
 from optuna_bisect.verdicts.curve import Curve
+from studies.scaling import rounds
 
 TRAINER = Trainer()
 COLLAPSED = Curve(tuple(range(0, 20, 2)), (2.3, *(1.0 + 0.15 * i for i in range(9))))
