@@ -181,7 +181,7 @@ class BisectionLR(LRScheduler):
 
         Raises:
             Diverged: If a loss is not finite and nothing can be restored.
-            TypeError: Without a loss; trainers have to be told to give it (studies/README.md, "Lightning and Transformers").
+            TypeError: Without a loss; trainers have to be told to give it (studies/README.md).
         """
         loss = check_loss(train_loss)
         self.last_epoch += 1
