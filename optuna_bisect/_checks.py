@@ -20,6 +20,24 @@ def check_share(name: str, value: float) -> None:
         raise ValueError(f"{name} must lie in [0, 1] but got {value!r}.")
 
 
+def check_inside(
+    name: str, value: float, low: float, high: float, *, closed: bool = False
+) -> None:
+    """Raise ValueError unless a setting lies between two limits, or on the upper one if closed."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not (low < value < high or (closed and value == high)):
+        end = "]" if closed else ")"
+        raise ValueError(f"{name} must lie in ({low}, {high}{end} but got {value!r}.")
+
+
+def check_at_least(name: str, value: float, least: float, *, whole: bool = False) -> None:
+    """Raise ValueError unless a setting is finite and not below a limit, and whole where asked."""
+    kind = "whole" if whole else "finite"
+    is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < least:
+        raise ValueError(f"{name} must be a {kind} number of at least {least} but got {value!r}.")
+
+
 def check_steps(probe_steps: int | None, final_steps: int | None) -> None:
     """Raise ValueError unless both lengths are positive and in order."""
     if probe_steps is not None:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optuna.pruners import (
-    BasePruner,
-    HyperbandPruner,
-    NopPruner,
-    ThresholdPruner,
-)
+from optuna.pruners import BasePruner, HyperbandPruner, NopPruner, ThresholdPruner
 
 from optuna_bisect.pruners import VerdictPruner, prune_final
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.liveness import note_alive
-from optuna_bisect.study.settings import Settings
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -29,9 +23,6 @@ def guard_pruner(study: Study) -> None:
     - A pruner that knows nothing of ``stale_after`` gives no sign of life.
     - PatientPruner asks the pruner inside only once a run has stopped improving, so that a
       balanced probe would run to its full length.
-
-    Args:
-        study: The study of the sampler.
     """
     whole = internals.whole_study(study)
     pruner = whole.pruner
@@ -53,18 +44,18 @@ class _Guarded(BasePruner):
         self._inner = inner
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Ask whoever is responsible for this moment of the trial."""
+        """Ask the pruner that is responsible for this moment of the trial."""
         attrs = attributes.read(trial)
         if self._inner is not None and _is_probe_over(trial, attrs):
             return self._inner.prune(study, trial)
         if not isinstance(self._outer, ThresholdPruner) and attrs.role == "final":
-            return _spare(study, trial, attrs)
+            return prune_final(study, trial, attrs.stale_after)
         note_alive(study, trial, attrs.stale_after)
         return self._outer.prune(study, trial)
 
 
 class _GuardedHyperband(HyperbandPruner):
-    """The same for Hyperband, which Optuna knows by its class: it takes over all of its state."""
+    """Asks Hyperband, except in the final trial; a subclass, because Optuna asks for the class."""
 
     def __init__(self, outer: HyperbandPruner) -> None:
         self.__dict__ = outer.__dict__
@@ -73,16 +64,9 @@ class _GuardedHyperband(HyperbandPruner):
         """Ask Hyperband, except in the final trial."""
         attrs = attributes.read(trial)
         if attrs.role == "final":
-            return _spare(study, trial, attrs)
+            return prune_final(study, trial, attrs.stale_after)
         note_alive(study, trial, attrs.stale_after)
         return super().prune(study, trial)
-
-
-def _spare(study: Study, trial: FrozenTrial, attrs: attributes.Attrs) -> bool:
-    if not trial.intermediate_values:
-        return False
-    note_alive(study, trial, attrs.stale_after)
-    return prune_final(study, trial, Settings(stale_after=attrs.stale_after))
 
 
 def _is_probe_over(trial: FrozenTrial, attrs: attributes.Attrs) -> bool:

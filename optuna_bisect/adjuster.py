@@ -12,71 +12,58 @@ except ImportError as error:
         "optuna_bisect.adjuster needs torch; install it with: pip install optuna_bisect[torch]"
     ) from error
 
-from optuna_bisect.feedback.engine import Settings, State, advance, begin_race, end_race, rate
 from optuna_bisect.feedback.schedule import Schedule
-from optuna_bisect.feedback.state import pack, unpack
 from optuna_bisect.study.trial_plan import trial_plan
-from optuna_bisect.training.distributed import share
-from optuna_bisect.training.divergence import Diverged, divergence
-from optuna_bisect.training.loss_meter import Meter
-from optuna_bisect.training.move_log import Entry, Journal
-from optuna_bisect.training.options import (
-    check_loss,
-    check_options,
-    default_interval,
-    leg_levels,
-    plan_options,
-)
+from optuna_bisect.training.adjustment import Adjustment
+from optuna_bisect.training.divergence import Diverged
+from optuna_bisect.training.move_log import Entry
+from optuna_bisect.training.options import check_loss, check_options, plan_options
 from optuna_bisect.training.param_groups import find_ratios, first_rate, read_rates, write_rates
-from optuna_bisect.training.restorer import follow
-from optuna_bisect.training.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import torch
     from optuna.trial import BaseTrial
     from torch.optim import Optimizer
+    from typing_extensions import Unpack
 
     from optuna_bisect.bracket import Bracket
     from optuna_bisect.feedback.schedule import Decay
-    from optuna_bisect.training.snapshot import Restorable
+    from optuna_bisect.feedback.settings import FeedbackOptions
+    from optuna_bisect.training.snapshot import Restorable, Snapshot
 
 __all__ = ["BisectionLR", "Diverged", "Entry"]
-
-_RACE_THRESHOLD = 0.2
-"""Elasticity that asks for a higher rate after a race, which knows it to a factor of three."""
-_MAX_RESTORES = 20
-"""Collapses in a row after which a loss that is not finite is given up."""
 
 
 class BisectionLR(LRScheduler):
     """Adjust the rate inside the bracket that the search found.
 
-    A decay and a final anneal give the shape; losses raise or lower it as a whole. Call `step`
-    after every ``optimizer.step()``. All lengths are steps as in ``trial.report``.
+    The rate is constant until an anneal over the second half of the run; losses raise or lower
+    it as a whole. In the final trials of searches, and after a race, this shape was measured
+    best, and the decay by the horizon law among the worst (studies/LOG.md). Call ``step`` after
+    every ``optimizer.step()``. All lengths are steps as in ``trial.report``.
 
     Args:
         optimizer: Its parameter groups keep their rates' ratios to the first group's.
         bracket: Limits of the rate before the final anneal. None: no limits.
-        start_lr: Rate of the first group at step 0: the best rate of a short run. It is set.
-        probe_steps: Length of that short run. None: unknown, so no decay and no growth.
+        start_lr: Rate of the first group at step 0, which is set: the best constant one for this
+            run; with a decay the best one for ``probe_steps``.
+        probe_steps: Length of the probes that found it. None: unknown, so no decay and no growth.
         final_steps: Length of this run. None: unknown, so no anneal.
         restore: A model and its optimizer, whose last good state comes back after a collapse.
             Costs three copies of the model in memory.
-        steps_per_call: How many steps one call of `step` is.
+        steps_per_call: How many steps one call of ``step`` is.
         interval_steps: Steps between decisions, and between synchronisations with the device.
             None: 1/100 of ``final_steps``, but at least 5 in runs of 250 and more; or 1/10 of
             ``probe_steps`` where that is unknown, or 10. A race decides twice as often.
-        horizon_exponent: See `optuna_bisect.schedule.Schedule`.
+        horizon_exponent: Exponent of the law ``lr* ~ steps ** -exponent``, in [0, 1].
         anneal_fraction: Share of the run, at its end, in which the rate falls linearly; 0: none.
-            None: a half after a race, else a quarter.
-        decay: Shape before the anneal: ``"law"``, ``"inverse"`` or ``"none"``. None: none after a
-            race, which finds the rate itself, else the law.
-        min_lr: Rate of the first group at the end of the anneal.
+        decay: Shape before the anneal: ``"none"``, ``"law"``, or ``"inverse"`` for 1 / (1 + k t).
+        min_lr: Rate of the first group at the end of the anneal; it never raises the rate.
         warmup_steps: Steps of linear warm-up, 0: none.
-        leg_fraction: With ``restore``, the run begins with a race of three rates or more from the
-            first weights (`optuna_bisect.race`); this share of it is one leg. 0: no race.
-        options: Options of the feedback: see `optuna_bisect.rules.Settings`. ``feedback=False``
-            leaves decay, anneal and restoring.
+        leg_fraction: With ``restore``, the run begins with a race of two rates or more from the
+            first weights; this share of it is one leg. 0: no race.
+        options: Options of the feedback: see ``optuna_bisect.feedback.settings.Settings``.
+            ``feedback=False`` leaves decay, anneal and restoring.
 
     Raises:
         ValueError: If a value is outside its range, or ``start_lr`` outside the bracket.
@@ -102,72 +89,51 @@ class BisectionLR(LRScheduler):
         steps_per_call: int = 1,
         interval_steps: int | None = None,
         horizon_exponent: float = 0.32,
-        anneal_fraction: float | None = None,
-        decay: Decay | None = None,
+        anneal_fraction: float = 0.5,
+        decay: Decay = "none",
         min_lr: float = 0.0,
         warmup_steps: int = 0,
         leg_fraction: float = 0.04,
-        **options: Any,
+        **options: Unpack[FeedbackOptions],
     ) -> None:
         check_options(optimizer, restore, steps_per_call, interval_steps, leg_fraction)
-        # The base constructor would call step() without a loss; ReduceLROnPlateau skips it too.
-        self.optimizer = optimizer
-        self._settings = Settings(**options)
-        self._steps_per_call = steps_per_call
-        self._interval_steps = interval_steps or default_interval(probe_steps, final_steps)
-        self._leg_interval = max(1, self._interval_steps // 2)
-        n_levels = 0
-        if restore is not None and self._settings.feedback:
-            n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps)
-        if n_levels:
-            self._settings = Settings(**({"threshold": _RACE_THRESHOLD} | options))
-        if anneal_fraction is None:
-            anneal_fraction = 0.5 if n_levels else 0.25
-        self._schedule = Schedule(
+        schedule = Schedule(
             start_lr=start_lr,
             probe_steps=probe_steps,
             final_steps=final_steps,
-            low=None if bracket is None else bracket.low,
-            high=None if bracket is None else bracket.high,
+            low=0.0 if bracket is None else bracket.low,
+            high=math.inf if bracket is None else bracket.high,
             horizon_exponent=horizon_exponent,
             anneal_fraction=anneal_fraction,
-            decay=decay or ("none" if n_levels else "law"),
+            decay=decay,
             min_lr=min_lr,
             warmup_steps=warmup_steps,
         )
-        self._restore = restore
-        # Taken now: the weights before the first update are what an early collapse goes back to.
-        self._snapshot = None if restore is None else Snapshot(restore)
+        # The base constructor would call step() without a loss; ReduceLROnPlateau skips it too.
+        self.optimizer = optimizer
+        self.last_epoch = 0
+        self._run = Adjustment(schedule, restore, interval_steps, leg_fraction, options)
+        self._steps_per_call = steps_per_call
         self._trial: BaseTrial | None = None
         self._is_active = True
         self._ratios = find_ratios(optimizer)
-        self._journal = Journal()
-        self._state = begin_race(self._schedule, n_levels) if n_levels else State()
-        self.last_epoch = 0
-        self._meter = Meter()
         self._lr = math.nan
-        self._set_rate(self._rate())
+        self._set_rate()
 
     @classmethod
     def for_trial(cls, optimizer: Optimizer, trial: BaseTrial, **options: Any) -> BisectionLR:
-        """Take everything from the trial's plan.
+        """Make the scheduler of a trial from its plan.
 
         In the final trial the rate of ``optimizer`` is set: to the winner's, corrected for the
-        full length, constant until an anneal over the second half; with ``decay="law"`` to the
-        winner's own. In any other trial the rate stays as it is, and `step` judges nothing: that
-        is the pruner's part. A ``FixedTrial`` without ``probe_steps=`` among the options trains
-        at its own constant rate. There is no race unless ``leg_fraction`` asks for one.
+        full length; with a ``decay`` to the winner's own. In any other trial the rate stays as it
+        is, and ``step`` judges nothing: that is the pruner's part. A ``FixedTrial`` without
+        ``probe_steps=`` among the options trains at its own constant rate. There is no race unless
+        ``leg_fraction`` asks for one.
 
         Args:
             optimizer: The optimizer, with the rate that the trial suggested.
             trial: The running trial.
             options: Options of the constructor; they take precedence over the plan.
-
-        Returns:
-            The scheduler.
-
-        Raises:
-            ValueError: If an option is outside its range.
         """
         plan = trial_plan(trial)
         if plan.is_final:
@@ -175,8 +141,8 @@ class BisectionLR(LRScheduler):
             scheduler._trial = trial
             return scheduler
         rates = read_rates(optimizer)
-        defaults = {"bracket": None, "start_lr": first_rate(optimizer), "probe_steps": None}
-        scheduler = cls(optimizer, **(options | defaults | {"final_steps": None, "restore": None}))
+        idle = {"bracket": None, "start_lr": first_rate(optimizer), "probe_steps": None}
+        scheduler = cls(optimizer, **(options | idle | {"final_steps": None, "restore": None}))
         scheduler._is_active = False
         write_rates(optimizer, rates)
         scheduler._last_lr = rates
@@ -185,19 +151,17 @@ class BisectionLR(LRScheduler):
     @property
     def history(self) -> list[Entry]:
         """Every move and what else happened: step, rate, signal, reason."""
-        return self._journal.entries
+        return self._run.log.entries
 
     @property
     def snapshot(self) -> Snapshot | None:
         """The weights that may come back; save its ``state_dict`` too for an exact resume."""
-        if self._restore is not None and self._snapshot is None:
-            self._snapshot = Snapshot(self._restore)
-        return self._snapshot
+        return self._run.snapshot
 
     @property
     def finished(self) -> bool:
         """Whether training may stop: a validation plateau, or ``final_steps`` reached."""
-        return self._state.finished
+        return self._run.state.finished
 
     def step(  # type: ignore[override]  # takes losses, as ReduceLROnPlateau does
         self,
@@ -217,94 +181,45 @@ class BisectionLR(LRScheduler):
 
         Raises:
             Diverged: If a loss is not finite and nothing can be restored.
-            TypeError: Without a loss; trainers have to be told to give it (README.md).
+            TypeError: Without a loss; trainers have to be told to give it (studies/README.md).
         """
         loss = check_loss(train_loss)
         self.last_epoch += 1
         if not self._is_active:
             self._last_lr = read_rates(self.optimizer)
             return False
-        if self._snapshot is None and self.snapshot is not None:
-            # After loading, without the weights to go back to.
-            self._state = end_race(self._schedule, self._state)
-        self._meter.add(loss, val_loss)
-        is_restored = self._is_interval_over() and self._decide()
-        self._set_rate(self._rate())
+        self._run.add(loss, val_loss)
+        step, lr, is_restored = self._n_steps(), self._lr, False
+        if self._run.is_due(step):
+            # Written anew after each decision, whoever else has changed it.
+            self._lr = math.nan
+            is_restored = self._run.decide(step, lr, self.optimizer, self._trial)
+        self._set_rate()
         return is_restored
 
     def state_dict(self) -> dict[str, Any]:
-        """Return numbers, strings, lists and dictionaries only, for ``weights_only=True``.
+        """Return numbers, strings, tuples, lists and dictionaries, for ``weights_only=True``.
 
         The options come from the constructor. The weights that may come back are not part of it:
         where ``restore`` was given, save ``snapshot.state_dict()`` too and load it afterwards, and
         the resumed run equals an unbroken one. Without it a race that was not over is settled
         with its best rate, and the weights at the next call are the first good ones.
         """
-        return {
-            "last_epoch": self.last_epoch,
-            "state": pack(self._state),
-            "journal": self._journal.state_dict(),
-            "meter": self._meter.state_dict(),
-        }
+        return {"last_epoch": self.last_epoch} | self._run.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken, and set the rate of that step.
-
-        Args:
-            state_dict: From a scheduler that was made with the same options.
-        """
-        self._state = unpack(state_dict["state"])
-        self._meter.load_state_dict(state_dict["meter"])
-        self._journal.load_state_dict(state_dict["journal"])
+        """Go on where a scheduler with the same options was, and set the rate of that step."""
+        self._run.load_state_dict(state_dict)
         self.last_epoch = state_dict["last_epoch"]
-        self._snapshot = None
         if self._is_active:
             self._lr = math.nan
-            self._set_rate(self._rate())
+            self._set_rate()
 
     def _n_steps(self) -> int:
         return self.last_epoch * self._steps_per_call
 
-    def _is_interval_over(self) -> bool:
-        step, begin, final = self._n_steps(), self._state.step, self._schedule.final_steps
-        race = self._state.race
-        is_racing = race is not None and not race.is_over
-        interval = self._leg_interval if is_racing else self._interval_steps
-        return step - begin >= interval or (final is not None and begin < final <= step)
-
-    def _rate(self) -> float:
-        return rate(self._schedule, self._state, self._n_steps())
-
-    def _decide(self) -> bool:
-        """Close the interval; return whether weights were put back."""
-        losses, self._meter = share(self._meter.read(self._n_steps())), Meter()
-        used = rate(self._schedule, self._state, losses.step - self._steps_per_call)
-        self._state = advance(self._schedule, self._settings, self._state, losses)
-        # Written anew after each decision, whoever else has changed it.
-        self._lr = math.nan
-        is_collapse = any(event.signal == "collapse" for event in self._state.events)
-        snapshot = self._snapshot if self._state.n_collapses <= _MAX_RESTORES else None
-        if snapshot is None:
-            self._record(is_restored=False)
-            if is_collapse and not losses.is_finite:
-                raise divergence(losses.step, used, self._trial)
-            return False
-        is_restored = follow(snapshot, self.optimizer, self._state, self._settings)
-        self._record(is_restored=is_restored)
-        return is_restored
-
-    def _record(self, *, is_restored: bool) -> None:
-        for event in self._state.events:
-            is_back = is_restored and event.signal in ("stall", "collapse")
-            note = " The last good weights are back." if is_back else ""
-            entry = Entry(self._n_steps(), self._rate(), event.signal, event.reason + note)
-            self.history.append(entry)
-        self._journal.note_rate(self._n_steps(), self._rate())
-        if self._state.events and self._trial is not None:
-            self._journal.publish(self._trial)
-
-    def _set_rate(self, lr: float) -> None:
-        groups = self.optimizer.param_groups
+    def _set_rate(self) -> None:
+        lr, groups = self._run.rate(self._n_steps()), self.optimizer.param_groups
         if len(self._ratios) != len(groups):
             self._ratios = find_ratios(self.optimizer)
         elif lr == self._lr:

@@ -58,14 +58,7 @@ def publish(study: Study) -> None:
 
 
 def format_note(summary: Summary) -> str:
-    """Write the note in Markdown.
-
-    Args:
-        summary: The study.
-
-    Returns:
-        Title, conclusion, cost, table of trials, and how to read it.
-    """
+    """Write the note in Markdown: title, conclusion, cost, table of trials, how to read it."""
     parts = [f"## {_title_of(summary)}", summary.conclusion]
     if summary.cost is not None:
         parts.append(f"Probes cost {summary.cost:.3g} of a full run.")

@@ -61,38 +61,24 @@ class VerdictPruner(BasePruner):
         self._report_direction = report_direction
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Judge the reports so far.
-
-        Args:
-            study: The study.
-            trial: The running trial.
-
-        Returns:
-            Whether to stop; the verdict is recorded before that.
-        """
+        """Tell whether to stop a running trial by its reports so far, and record the verdict."""
         attrs = attributes.read(trial)
         if attrs.role == "surplus":
             return True
-        if not trial.intermediate_values or self._is_warming_up(trial):
+        warmup = self._n_warmup_steps
+        if not trial.intermediate_values or (warmup and (trial.last_step or 0) < warmup):
             return False
         attributes.write(study, trial, report_direction=self._report_direction)
-        note_alive(study, trial, attrs.stale_after)
         if attrs.role == "final":
-            return prune_final(study, trial, Settings(stale_after=attrs.stale_after))
+            return prune_final(study, trial, attrs.stale_after)
+        note_alive(study, trial, attrs.stale_after)
         probe_steps = attrs.probe_steps if attrs.role == "probe" else None
         if not _is_due(trial, probe_steps):
             return False
         return self._prune_probe(study, trial, attrs, probe_steps)
 
-    def _is_warming_up(self, trial: FrozenTrial) -> bool:
-        return self._n_warmup_steps > 0 and (trial.last_step or 0) < self._n_warmup_steps
-
     def _prune_probe(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        attrs: attributes.Attrs,
-        probe_steps: int | None,
+        self, study: Study, trial: FrozenTrial, attrs: attributes.Attrs, probe_steps: int | None
     ) -> bool:
         history = recent_history(study, trial, Settings(report_direction=self._report_direction))
         name = history.view.param_name or find_rate_name([trial.distributions])
@@ -143,7 +129,7 @@ def _is_due(trial: FrozenTrial, probe_steps: int | None) -> bool:
 def _end_without_rate(
     study: Study, trial: FrozenTrial, history: History, curve: Curve, probe_steps: int | None
 ) -> bool:
-    """End a probe at its length also where it went a way that has no rate, unless all did."""
+    """End a probe at its length also where it suggested no rate, unless no trial ever did."""
     if history.view.param_name is None or probe_steps is None or curve.horizon < probe_steps:
         return False
     reason = f"no verdict: the trial has no {history.view.param_name!r}, which is what is bisected"
@@ -151,21 +137,15 @@ def _end_without_rate(
     return True
 
 
-def prune_final(study: Study, trial: FrozenTrial, settings: Settings) -> bool:
-    """Stop divergence only, and a final trial that another one has forestalled.
-
-    Args:
-        study: The study.
-        trial: The running final trial.
-        settings: With ``stale_after``, where it is known.
-
-    Returns:
-        Whether to stop; why is recorded before that.
-    """
+def prune_final(study: Study, trial: FrozenTrial, stale_after: float | None) -> bool:
+    """Tell whether a final trial has to stop: it diverged, or another one has forestalled it."""
+    if not trial.intermediate_values:
+        return False
+    note_alive(study, trial, stale_after)
     if _is_due(trial, None) and not (curve := curve_of(trial, 1)).is_finite:
         attributes.write_verdict(study, trial, not_finite(curve))
         return True
-    history = recent_history(study, trial, settings)
+    history = recent_history(study, trial, Settings(stale_after=stale_after))
     reason = forestalled_by(history, trial.number)
     if reason is None:
         return False

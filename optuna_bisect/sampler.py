@@ -201,13 +201,9 @@ class BisectionSampler(BaseSampler):
         )
 
     def after_trial(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Record what nobody recorded yet, and stop the study when it is done."""
+        """Record the verdict or reason that is still missing; stop the study when it is done."""
         self._independent_sampler.after_trial(study, trial, state, values)
         if is_lost(study, trial):
             return
@@ -235,7 +231,7 @@ class BisectionSampler(BaseSampler):
         return None
 
     def _check_param_name(self, study: Study, trial: FrozenTrial) -> None:
-        """Raise where the named parameter is unknown to every trial."""
+        """Warn where several may be the rate; raise where no trial has the named parameter."""
         name = self._settings.param_name
         if name is None and trial.number == 0 and (names := rivals(trial.distributions)):
             logger.warning(

@@ -1,12 +1,16 @@
 """Figures of a study: how the bracket closed, the loss curves behind the verdicts, and Phase 2.
 
-The drawing is in `bracket_figure`, `curves_figure` and `adjustment_figure`; they are imported when
-they are needed, so that plotly stays optional.
+They need plotly, which is imported when the first one is drawn.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
+from optuna_bisect.figures.bracket import draw_bracket
+from optuna_bisect.figures.curves import draw_curves, get_curves_info
+from optuna_bisect.figures.summary import summarize
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -29,10 +33,7 @@ def plot_bracket(study: Study) -> go.Figure:
     Raises:
         ImportError: If plotly is missing.
     """
-    _check_plotly()
-    from optuna_bisect.figures.bracket import draw_bracket, get_bracket_info  # noqa: PLC0415
-
-    return draw_bracket(get_bracket_info(study))
+    return draw_bracket(summarize(study))
 
 
 def plot_curves(study: Study) -> go.Figure:
@@ -50,9 +51,6 @@ def plot_curves(study: Study) -> go.Figure:
     Raises:
         ImportError: If plotly is missing.
     """
-    _check_plotly()
-    from optuna_bisect.figures.curves import draw_curves, get_curves_info  # noqa: PLC0415
-
     return draw_curves(get_curves_info(study))
 
 
@@ -71,19 +69,4 @@ def plot_adjustment(study: Study) -> go.Figure:
     Raises:
         ImportError: If plotly is missing.
     """
-    _check_plotly()
-    from optuna_bisect.figures.adjustment import (  # noqa: PLC0415
-        draw_adjustment,
-        get_adjustment_info,
-    )
-
     return draw_adjustment(get_adjustment_info(study))
-
-
-def _check_plotly() -> None:
-    try:
-        import plotly  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise ImportError(
-            "optuna_bisect.visualization needs plotly: pip install 'optuna_bisect[plot]'."
-        ) from error

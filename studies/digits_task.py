@@ -1,4 +1,4 @@
-"""The task of `digits.py`: scikit-learn's digits and a small convolutional network."""
+"""The task of ``digits.py``: scikit-learn's digits and a small convolutional network."""
 
 from __future__ import annotations
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optuna_bisect import BisectionSampler, adjuster, trial_plan
-from optuna_bisect.adjuster import BisectionLR, Diverged
+from optuna_bisect.adjuster import BisectionLR
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.study.trial_plan import TrialPlan
+from optuna_bisect.training.divergence import Diverged
 from optuna_bisect.training.snapshot import Snapshot
 
 torch.set_num_threads(1)
@@ -66,8 +67,20 @@ def test_it_is_a_torch_scheduler_and_sets_the_start_rate_without_a_step():
     assert scheduler.history == []
 
 
-def test_the_open_loop_rate_is_the_law_then_a_linear_anneal_to_zero():
+def test_the_open_loop_rate_is_constant_then_a_linear_anneal_to_zero():
+    """With a race and without: what measured best for the final trial of a search."""
     scheduler = make(feedback=False)
+    rates = []
+    for _ in range(400):
+        rates.append(lr_of(scheduler))
+        scheduler.step(1.0)
+    assert rates[:201] == [0.1] * 201
+    assert rates[300] == pytest.approx(0.05)
+    assert lr_of(scheduler) == 0.0
+
+
+def test_the_law_is_followed_where_it_is_asked_for():
+    scheduler = make(feedback=False, decay="law", anneal_fraction=0.25)
     rates = []
     for _ in range(400):
         scheduler.step(1.0)
@@ -129,7 +142,7 @@ def test_a_loss_keeps_no_graph_alive_and_must_be_one_number():
     scheduler = make()
     loss = (torch.ones(1, requires_grad=True) * 2).reshape(1, 1)
     scheduler.step(loss)
-    assert not scheduler._meter._total.requires_grad
+    assert not scheduler._run.meter.total.requires_grad
     with pytest.raises(ValueError, match="but got a tensor of shape"):
         scheduler.step(torch.ones(3))
 
@@ -215,13 +228,13 @@ def test_after_a_race_a_descent_need_be_less_straight_to_raise_the_rate(options,
 def test_a_stall_before_the_first_copy_leaves_the_weights_and_after_one_copy_trusts_it():
     model, optimizer = build()
     snapshot = Snapshot((model, optimizer))
-    assert not snapshot.step_back()
+    assert not snapshot.put_back(snapshot.earlier)
     with torch.no_grad():
         model.weight.fill_(3.0)
     snapshot.offer()
     with torch.no_grad():
         model.weight.fill_(5.0)
-    assert snapshot.step_back()
+    assert snapshot.put_back(snapshot.earlier)
     assert float(model.weight.detach().max()) == 3.0
 
 

@@ -21,22 +21,16 @@ RATE_GRACE_SECONDS = 10.0
 def propose_rate(
     history: History, number: int, distribution: FloatDistribution
 ) -> tuple[Proposal, tuple[float, float]]:
-    """Propose a rate that no running probe has, nor will have by its rank.
+    """Propose a rate that no running probe has or will take, and return its bracket with it.
 
-    Args:
-        history: The study without the trial.
-        number: The trial's number.
-        distribution: Range of the rate.
-
-    Returns:
-        The proposal, and the bracket that it was proposed from.
+    ``history`` is the study without trial ``number``, ``distribution`` the range of the rate.
     """
     evidence = history.finished.evidence(distribution.low, distribution.high, history.warm_start)
     probes = [r for r in history.running if r.role == "probe"]
     # Probes with a lower number that have no rate yet will take the questions before this one,
     # unless they died before that.
-    without_rate = [r for r in probes if r.rate is None and r.age < RATE_GRACE_SECONDS]
-    ahead = sum(r.number < number for r in without_rate)
+    earlier = [r for r in probes if r.rate is None and r.number < number]
+    ahead = sum(r.age < RATE_GRACE_SECONDS for r in earlier)
     proposal = choose(
         led_by_running(evidence, history.running_probes()),
         [r.rate for r in probes if r.rate is not None],
@@ -48,17 +42,10 @@ def propose_rate(
 
 
 def is_idle(history: History, number: int) -> bool:
-    """Tell whether a new probe would be answered by others at its first report.
+    """Tell whether nothing is worth asking until a probe begins or ends.
 
-    So it is where other workers ask everything of interest, and what is left lies beyond rates
-    that have lost already.
-
-    Args:
-        history: The study without the trial.
-        number: The trial's number.
-
-    Returns:
-        Whether nothing is worth asking as long as nobody ends or begins a probe.
+    So it is where other workers ask all that is of interest, and what is left lies beyond rates
+    that have lost: a new probe would be answered by others at its first report.
     """
     distribution = history.distribution
     if not history.has_final or distribution is None or not history.running:

@@ -39,20 +39,12 @@ class Decision(NamedTuple):
 def decide(
     history: History, number: int, *, is_fixed: bool, may_wait: bool, exponent: float
 ) -> Decision:
-    """Decide on the role of a new trial.
+    """Decide on the role of new trial ``number``, which ``history`` leaves out.
 
     Optuna has no compare-and-set, so the lowest trial number wins: a trial claims the final role
-    only when every live trial with a lower number has a role, and none of them is final.
-
-    Args:
-        history: What storage holds, without this trial.
-        number: This trial's number.
-        is_fixed: Whether the user chose its rate.
-        may_wait: Whether the trial may wait for a final trial in another thread of its process.
-        exponent: The horizon exponent.
-
-    Returns:
-        The decision.
+    only when every live trial with a lower number has a role, and none of them is final. The user
+    may have chosen the rate (``is_fixed``); ``may_wait`` allows to wait for a final trial in
+    another thread of this process; ``exponent`` is that of the horizon law.
     """
     if is_fixed or not history.has_final:
         return Decision("probe")
@@ -79,7 +71,7 @@ def decide(
 
 
 def _may_change(history: History) -> bool:
-    """Tell whether a probe that still runs would cut the incumbent, were it the incumbent."""
+    """Tell whether a running probe does so well that the incumbent may have to give way."""
     evidence = history.evidence()
     if evidence is None or history.is_overrun:
         return False
@@ -88,18 +80,11 @@ def _may_change(history: History) -> bool:
 
 
 def forestalled_by(history: History, number: int) -> str | None:
-    """Say why a final trial has to give way, None where it has not.
+    """Say in one sentence why final trial ``number`` has to give way, None where it has not.
 
-    Of two live final trials the one with the lower number stays. Two come about where a worker
-    was stopped for longer than the grace period in the middle of its claim, or was taken for dead
-    and came back: the storages have no compare-and-set that would exclude it.
-
-    Args:
-        history: What storage holds, without this trial.
-        number: The final trial's number.
-
-    Returns:
-        The reason in one sentence.
+    Of two live final trials the one with the lower number stays. Two come about where a worker was
+    stopped for longer than the grace period in the middle of its claim, or was taken for dead and
+    came back: the storages have no compare-and-set that would exclude it.
     """
     done = [f.number for f in history.finished.finals if f.is_complete]
     if done:

@@ -19,16 +19,10 @@ LEADER_SHARE = 0.25
 def judge_probe(
     history: History, own: Probe, probe_steps: int | None, *, is_patient: bool = False
 ) -> Verdict | None:
-    """Judge a probe against everything that finished before.
+    """Judge a probe against all finished probes; None while there is no verdict.
 
-    Args:
-        history: The study without the probe.
-        own: The probe.
-        probe_steps: Where it ends, None if it has no such end.
-        is_patient: Whether a run that looks flat is left to run to its end.
-
-    Returns:
-        The verdict, None while there is none.
+    The probe gets one in any case at ``probe_steps``, None: there is no such end. ``is_patient``
+    lets a run that looks flat go on to its end.
     """
     evidence = history.evidence()
     probes = evidence.probes if evidence else ()
@@ -46,13 +40,8 @@ def judge_probe(
 def judge_beside(history: History, own: Probe) -> tuple[Verdict | None, int | None]:
     """Judge a running probe by what others have found since it began, or find at this moment.
 
-    Args:
-        history: The study without the running probe.
-        own: The running probe.
-
-    Returns:
-        The verdict, None while there is none, and the number of the running probe that led to it,
-        None where finished ones did.
+    Also returned is the number of the running probe that led to the verdict, None where finished
+    ones did.
     """
     evidence = history.evidence()
     found = answer(evidence, own) if evidence is not None else None

@@ -80,18 +80,10 @@ def find_winner(study: Study) -> Winner | None:
 
 
 def plan_warm_start(previous: Study, probe_steps: int | None, exponent: float) -> float:
-    """Say where the search on a similar task should start.
+    """Return the rate at which the search on a similar task should start.
 
-    Args:
-        previous: The earlier study.
-        probe_steps: Length of the new probes, None if unknown.
-        exponent: The horizon exponent.
-
-    Returns:
-        The earlier winner's rate, corrected where its run had another length.
-
-    Raises:
-        ValueError: If the earlier study has no winner.
+    This is the rate of the winner of ``previous``, corrected where probes now have another length.
+    A study without a winner is refused by a ValueError.
     """
     history = read_history(previous)
     outcome = find_outcome(history)
@@ -104,14 +96,7 @@ def plan_warm_start(previous: Study, probe_steps: int | None, exponent: float) -
 
 
 def find_outcome(history: History) -> Outcome:
-    """Say where the search stands, and who leads it.
-
-    Args:
-        history: What storage holds.
-
-    Returns:
-        The outcome.
-    """
+    """Say where the search stands, and which probe leads it."""
     evidence = history.evidence()
     exhausted = history.is_exhausted
     if evidence is None or not evidence.probes:

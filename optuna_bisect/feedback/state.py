@@ -1,75 +1,20 @@
-"""What Phase 2 remembers between two decisions, and how it reads the losses."""
+"""What the feedback is told by one interval, and what it remembers between two decisions."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
+from statistics import fmean
 from typing import Any, Literal
 
 from optuna_bisect.feedback.race import Race
-from optuna_bisect.feedback.trend_tests import MIN_WINDOW
 
 EventName = Literal[
-    "leg",
-    "settled",
-    "overshoot",
-    "undershoot",
-    "stall",
-    "collapse",
-    "pause",
-    "anneal",
-    "finished",
+    "leg", "settled", "overshoot", "undershoot", "stall", "collapse", "pause", "anneal", "finished"
 ]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How the feedback reads the losses; all lengths are counts of intervals.
-
-    Args:
-        feedback: Whether losses move the rate at all. A collapse always does.
-        factor: What an overshoot, a stall or a collapse multiplies the rate by, in (0, 1).
-        growth_factor: What an undershoot multiplies the rate by, in (1, 2].
-        window: Number of intervals that a test looks at, at least 4.
-        significance: Chance of a false alarm of one overshoot test, in (0, 0.5).
-        threshold: Elasticity of the progress (1 straight, 0 flat) above which the descent is
-            too straight for so late in the run, which means undershoot. Above 0. `BisectionLR`
-            asks for 0.2 after a race, which knows the rate only to a factor of three.
-        patience: Undershoots in a row before the rate goes up, at least 1.
-        cooldown: Intervals after a move in which nothing is judged, at least 0.
-        max_moves: Moves within ten windows after which the feedback ends, at least 1.
-        baseline: Training loss above which a loss that does not fall means undershoot, once
-            the probe's horizon is over. None: only the run's own initial level counts.
-
-    Raises:
-        ValueError: If a value is outside its range.
-    """
-
-    feedback: bool = True
-    factor: float = 1 / 3
-    growth_factor: float = 1.5
-    window: int = 8
-    significance: float = 0.002
-    threshold: float = 0.5
-    patience: int = 2
-    cooldown: int = 2
-    max_moves: int = 12
-    baseline: float | None = None
-
-    def __post_init__(self) -> None:
-        """Reject values outside their range."""
-        least = {"window": MIN_WINDOW, "patience": 1, "cooldown": 0, "max_moves": 1}
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise ValueError(f"{name} must be at least {bound} but got {getattr(self, name)}.")
-        if not 0 < self.factor < 1:
-            raise ValueError(f"factor must be in (0, 1) but got {self.factor}.")
-        if not 1 < self.growth_factor <= 2:
-            raise ValueError(f"growth_factor must be in (1, 2] but got {self.growth_factor}.")
-        if not 0 < self.significance < 0.5:
-            raise ValueError(f"significance must be in (0, 0.5) but got {self.significance}.")
-        if not self.threshold > 0:
-            raise ValueError(f"threshold must be positive but got {self.threshold}.")
+# The past of a run is kept in fewer parts than this.
+_MAX_PARTS = 128
 
 
 @dataclass(frozen=True)
@@ -87,22 +32,57 @@ class Losses:
     Args:
         step: Number of steps done at its end.
         train: Mean training loss over the interval.
+        first: First training loss in it. That of the first interval is the initial level.
         val: Last validation loss in it, None if there was none.
-        first: The first training loss of the interval. That of the first interval is the
-            initial level. None: the mean stands in.
         n_calls: Number of training losses in the mean.
     """
 
     step: int
     train: float
+    first: float
     val: float | None = None
-    first: float | None = None
     n_calls: int = 1
 
     @property
     def is_finite(self) -> bool:
         """Whether both losses are finite; a validation loss that is missing counts as finite."""
         return math.isfinite(self.train) and math.isfinite(self.val or 0.0)
+
+
+@dataclass(frozen=True)
+class Past:
+    """The mean losses of a whole run in parts of equal length; a long run has longer parts.
+
+    Attributes:
+        parts: Mean training loss of each part.
+        span: Intervals in one part.
+        rest: Levels of the part that is not full.
+        cut: Number of parts before the last move down.
+    """
+
+    parts: tuple[float, ...] = ()
+    span: int = 1
+    rest: tuple[float, ...] = ()
+    cut: int = 0
+
+    def add(self, level: float) -> Past:
+        """Add the level of one interval; what grows too long becomes half as fine."""
+        rest = (*self.rest, level)
+        if len(rest) < self.span:
+            return replace(self, rest=rest)
+        parts = (*self.parts, fmean(rest))
+        if len(parts) < _MAX_PARTS:
+            return replace(self, parts=parts, rest=())
+        return Past(pair_means(parts), 2 * self.span, (), self.cut // 2)
+
+    def cut_here(self) -> Past:
+        """Note a move down; the part that it falls into is dropped."""
+        return replace(self, cut=len(self.parts), rest=())
+
+
+def pair_means(levels: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the mean of each two neighbours; a last one without a neighbour is dropped."""
+    return tuple(fmean(pair) for pair in zip(levels[::2], levels[1::2]))
 
 
 @dataclass(frozen=True)
@@ -115,16 +95,13 @@ class State:
         n_calls: Losses in the mean of the last interval.
         gain: Factor of the feedback on the backbone.
         ceiling: Rate that growth may not pass: the one after the last move down.
-        initial: Loss before the first update.
+        initial: Loss before the first update, infinite until it is known.
         best: Lowest level, a median of four, since the last collapse.
         peak: Highest level since the last collapse and before real progress.
         learned: Whether the progress since the last collapse has ever stood out of the noise.
         levels: Mean training losses of the intervals since the last move down.
         val_levels: Validation losses since then, one for each interval that had any.
-        past: Mean training losses of the whole run, in parts of equal length.
-        span: Intervals in one part.
-        rest: Levels of the part that is not full.
-        cut: Number of parts before the last move down.
+        past: Mean training losses of the whole run.
         streak: Undershoots in a row.
         wait: Intervals of cooldown left.
         moves: Intervals at which the rate was moved.
@@ -134,7 +111,6 @@ class State:
         annealing: Whether the final anneal has begun.
         finished: Whether the run is over: plateau of the validation loss, or ``final_steps``.
         race: The race at the beginning of the run, None without one.
-        settled: Interval at which the race was over.
         begin: Steps that were lost with legs: the weights have seen ``step - begin``.
         events: What happened at the end of the last interval.
     """
@@ -144,16 +120,13 @@ class State:
     n_calls: int = 1
     gain: float = 1.0
     ceiling: float = math.inf
-    initial: float | None = None
+    initial: float = math.inf
     best: float = math.inf
     peak: float = -math.inf
     learned: bool = False
     levels: tuple[float, ...] = ()
     val_levels: tuple[float, ...] = ()
-    past: tuple[float, ...] = ()
-    span: int = 1
-    rest: tuple[float, ...] = ()
-    cut: int = 0
+    past: Past = Past()
     streak: int = 0
     wait: int = 0
     moves: tuple[int, ...] = ()
@@ -163,31 +136,36 @@ class State:
     annealing: bool = False
     finished: bool = False
     race: Race | None = None
-    settled: int = 0
     begin: int = 0
     events: tuple[Event, ...] = ()
 
+    @property
+    def progress(self) -> float:
+        """How far the best level lies below the initial loss."""
+        return self.initial - self.best
+
+    @property
+    def excursion(self) -> float:
+        """How far the highest level lies above the initial loss."""
+        return self.peak - self.initial
+
+    @property
+    def signals(self) -> set[EventName]:
+        """The names of the events."""
+        return {event.signal for event in self.events}
+
+    @property
+    def is_racing(self) -> bool:
+        """Whether the rates of a race are still compared."""
+        return self.race is not None and not self.race.is_over
+
 
 def pack(state: State) -> dict[str, Any]:
-    """Turn a state into numbers, strings, lists and dictionaries; its events are left out."""
-    packed = asdict(replace(state, events=()))
-    return {key: _lists(value) for key, value in packed.items()}
+    """Turn a state into numbers, strings, tuples and dictionaries; its events are left out."""
+    return asdict(replace(state, events=()))
 
 
 def unpack(packed: dict[str, Any]) -> State:
     """Turn them back into the state."""
-    fields = {key: _tuples(value) for key, value in packed.items()}
-    race = packed["race"]
-    if race is not None:
-        fields["race"] = Race(**{key: _tuples(value) for key, value in race.items()})
-    return State(**fields)
-
-
-def _lists(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _lists(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    race = packed["race"] and Race(**packed["race"])
+    return State(**(packed | {"race": race, "past": Past(**packed["past"])}))

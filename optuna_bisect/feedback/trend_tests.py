@@ -1,8 +1,8 @@
-"""What a window of smoothed losses says: rising, falling, flat, swinging, collapsed.
+"""What a window of smoothed losses says: rising, falling, flat, swinging or straight.
 
 Only order, differences and ratios of differences are used, never a loss on its own scale, so
 losses times a positive number or plus a constant give the same answers. Rank tests forgive the
-single spike that healthy runs show.
+single spike that healthy runs show. ``levels`` are smoothed losses in the order of time.
 """
 
 from __future__ import annotations
@@ -18,15 +18,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# The shortest window that can be significant at 5 % (all 6 pairs in order: 1 in 24).
 MIN_WINDOW = 4
-"""The shortest window that can be significant at 5 % (all 6 pairs in order: 1 in 24)."""
-
-
-@functools.lru_cache(maxsize=64)
-def _pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of all pairs of n levels, later and earlier one."""
-    later, earlier = np.tril_indices(n, -1)
-    return later, earlier
 
 
 def trend(levels: Sequence[float]) -> float:
@@ -34,9 +27,6 @@ def trend(levels: Sequence[float]) -> float:
 
     The Mann-Kendall test counts ordered pairs. It knows no scale, and one spike among eight
     levels moves it by at most seven pairs of 28.
-
-    Args:
-        levels: Smoothed losses in the order of time.
 
     Returns:
         The score with continuity correction: above zero rising, below zero falling, 0.0 for
@@ -48,18 +38,13 @@ def trend(levels: Sequence[float]) -> float:
     n = len(levels)
     if n < 2:
         return 0.0
-    values = np.asarray(levels, dtype=float)
-    later, earlier = _pairs(n)
-    score = float(np.sign(values[later] - values[earlier]).sum())
+    score = float(np.tril(np.sign(np.subtract.outer(levels, levels))).sum())
     deviation = math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
     return math.copysign(max(abs(score) - 1.0, 0.0), score) / deviation
 
 
 def slope(levels: Sequence[float]) -> float:
-    """Estimate the change of a series per interval, robustly.
-
-    Args:
-        levels: At least two smoothed losses in the order of time.
+    """Estimate the change of at least two levels per interval, robustly.
 
     Returns:
         The median of all pairwise slopes, in units of the loss per interval.
@@ -67,40 +52,12 @@ def slope(levels: Sequence[float]) -> float:
     Source:
         Theil (1950); Sen (1968).
     """
-    values = np.asarray(levels, dtype=float)
-    later, earlier = _pairs(len(values))
-    # np.median would import numpy.ma at its first call: 0.1 s in the middle of a run.
-    return median(((values[later] - values[earlier]) / (later - earlier)).tolist())
-
-
-def median(levels: Sequence[float]) -> float:
-    """Return the middle value of at least one level."""
-    return float(statistics.median(levels))
-
-
-def noise(levels: Sequence[float]) -> float:
-    """Estimate the standard deviation of one level around its trend.
-
-    Second differences cancel a straight trend, and nearly a bent one; their median ignores
-    spikes.
-
-    Args:
-        levels: Smoothed losses in the order of time.
-
-    Returns:
-        The standard deviation, 0.0 for fewer than three levels.
-    """
-    if len(levels) < 3:
-        return 0.0
-    bends = [abs((c - b) - (b - a)) for a, b, c in zip(levels, levels[1:], levels[2:])]
-    return median(bends) * 1.4826 / math.sqrt(6)
+    pairs = itertools.combinations(enumerate(levels), 2)
+    return statistics.median((b - a) / (j - i) for (i, a), (j, b) in pairs)
 
 
 def zigzag(levels: Sequence[float]) -> float:
     """Measure how often the sign of the change flips, as a standard normal score.
-
-    Args:
-        levels: Smoothed losses in the order of time.
 
     Returns:
         Around zero for white noise, where two of three inner levels are turning points; above
@@ -124,9 +81,6 @@ def serial(levels: Sequence[float]) -> float:
     A descent, a hump, a fall and a return all leave neighbours closer in rank than two levels
     picked at random; levels around one value do not.
 
-    Args:
-        levels: Smoothed losses in the order of time.
-
     Returns:
         The score: around zero for independent levels, above for any slow movement. 0.0 for fewer
         than four levels, or where all are equal.
@@ -149,32 +103,25 @@ def serial(levels: Sequence[float]) -> float:
 
 @functools.cache
 def critical(significance: float) -> float:
-    """Turn a one-sided significance level into a threshold for `trend`.
-
-    Args:
-        significance: Chance of a false alarm per test, in (0, 0.5).
-
-    Returns:
-        The standard normal quantile, above zero.
-    """
+    """Turn a one-sided significance level, in (0, 0.5), into the score that it asks for."""
     return -statistics.NormalDist().inv_cdf(significance)
 
 
 def elasticity(levels: Sequence[float], initial: float, n_intervals: int) -> float:
-    """Measure how straight the descent still is.
+    """Measure how straight the descent still is: d log(progress) / d log(time).
 
-    This is d log(progress) / d log(time): 1 for a straight line, towards 0 for a curve that has
-    flattened. Short runs at the right rate flatten; a straight one asks for a higher rate.
+    Short runs at the right rate flatten; a straight one asks for a higher rate.
 
     Args:
-        levels: The last smoothed losses.
+        levels: The last smoothed losses, at least two.
         initial: Loss before the first update.
         n_intervals: Number of intervals since the run began, with these.
 
     Returns:
-        The elasticity at the middle of the window; 0.0 where there is no progress.
+        The elasticity at the middle of the window: 1 for a straight line, towards 0 for a curve
+        that has flattened; 0.0 where there is no progress.
     """
-    progress = initial - median(levels)
+    progress = initial - statistics.median(levels)
     if progress <= 0:
         return 0.0
     return -slope(levels) * (n_intervals - len(levels) / 2) / progress

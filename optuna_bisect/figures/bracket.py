@@ -2,157 +2,80 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go
-
-from optuna_bisect.figures.style import (
-    BRACKET_COLOR,
-    LIMITS_COLOR,
-    WINNER_COLOR,
-    axis,
-    group_by_look,
-    hover_text,
-    layout,
-    note_empty,
-)
-from optuna_bisect.figures.summary import summarize
+from optuna_bisect.figures import style
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from optuna.study import Study
+    import plotly.graph_objects as go
 
-    from optuna_bisect.decisions.winner import Winner
-    from optuna_bisect.figures.style import Look
-    from optuna_bisect.figures.summary import Row
-
+    from optuna_bisect.figures.summary import Row, Summary
 
 # With more trials than this, plotly chooses the ticks.
 _MAX_TICKS = 30
+_WINNER = style.Look(style.WINNER_COLOR, "circle-open", "winner")
 
 
-class BracketInfo(NamedTuple):
-    """What the figure of the bracket shows."""
-
-    rows: tuple[Row, ...]
-    winner: Winner | None
-    final: Row | None
-    is_log: bool
-    param_name: str
-
-
-def get_bracket_info(study: Study) -> BracketInfo:
-    """Decide what the figure shows.
-
-    Args:
-        study: The study.
-
-    Returns:
-        The data of the figure.
-    """
-    summary = summarize(study)
-    return BracketInfo(
-        rows=summary.rows,
-        winner=summary.winner,
-        final=summary.final,
-        is_log=all(row.rate > 0 for row in summary.rows),
-        param_name=summary.param_name or "learning rate",
+def draw_bracket(summary: Summary) -> go.Figure:
+    """Draw the bracket and the rate of every trial, the winner, and the final trial's rate."""
+    rows = summary.rows
+    finals = [row for row in rows if row.is_final]
+    traces = [
+        _bars(summary.probes, "bracket before the trial", style.BRACKET_COLOR),
+        _bars(finals, "limits of the final trial", style.LIMITS_COLOR),
+        *_winner(summary),
+        *(_marks(look, rows) for look in style.LOOKS.values()),
+    ]
+    is_log = all(row.rate > 0 for row in rows)
+    name = summary.param_name or "learning rate"
+    return style.make_figure(
+        "How the bracket closed",
+        traces,
+        if_empty="no trial has a rate yet",
+        barmode="overlay",
+        xaxis=style.axis("trial", dtick=1 if len(rows) <= _MAX_TICKS else None),
+        yaxis=style.axis(f"{name} tried", **(style.LOG_AXIS if is_log else {})),
     )
 
 
-def draw_bracket(info: BracketInfo) -> go.Figure:
-    """Draw the figure.
-
-    Args:
-        info: Its data.
-
-    Returns:
-        The figure.
-    """
-    figure = go.Figure()
-    probes = [row for row in info.rows if not row.is_final]
-    finals = [row for row in info.rows if row.is_final]
-    _add_bars(figure, probes, "bracket before the trial", BRACKET_COLOR)
-    _add_bars(figure, finals, "limits of the final trial", LIMITS_COLOR)
-    _add_winner(figure, info)
-    for look, rows in group_by_look(info.rows):
-        figure.add_trace(_marks(look, rows))
-    x = {"title": {"text": "trial"}, "dtick": 1 if len(info.rows) <= _MAX_TICKS else None}
-    y: dict[str, Any] = {"title": {"text": f"{info.param_name} tried"}}
-    if info.is_log:
-        y |= {"type": "log", "exponentformat": "power", "dtick": 1}
-    figure.update_layout(layout("How the bracket closed"), barmode="overlay")
-    figure.update_layout(xaxis=axis() | x, yaxis=axis() | y)
-    if not info.rows:
-        note_empty(figure, "no trial has a rate yet")
-    return figure
+def _bars(rows: Sequence[Row], name: str, color: str) -> dict[str, Any]:
+    """Return each bracket as a bar from its low to its high end."""
+    known = [(row.number, row.bracket) for row in rows if row.bracket is not None]
+    return {
+        "type": "bar",
+        "x": [number for number, _ in known],
+        "base": [bracket.low for _, bracket in known],
+        "y": [bracket.high - bracket.low for _, bracket in known],
+        "width": 0.86,
+        "name": name,
+        "marker": {"color": color, "line": {"width": 0}},
+        "hoverinfo": "skip",
+    }
 
 
-def _add_bars(figure: go.Figure, rows: Sequence[Row], name: str, color: str) -> None:
-    """Draw each bracket as a bar from its low to its high end."""
-    known = [(row, row.bracket) for row in rows if row.bracket is not None]
-    if not known:
-        return
-    figure.add_trace(
-        go.Bar(
-            x=[row.number for row, _ in known],
-            base=[bracket.low for _, bracket in known],
-            y=[bracket.high - bracket.low for _, bracket in known],
-            width=0.86,
-            name=name,
-            marker={"color": color, "line": {"width": 0}},
-            hoverinfo="skip",
-        )
+def _marks(look: style.Look, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the rates of the trials that have a look."""
+    alike = [row for row in rows if style.look_of(row) == look]
+    return style.marker_trace(
+        look,
+        [(row.number, row.rate, style.hover_text(row)) for row in alike],
+        size=17 if look.symbol == "star" else 13,
+        line={"width": 1, "color": look.color if "open" in look.symbol else "white"},
     )
 
 
-def _marks(look: Look, rows: Sequence[Row]) -> go.Scatter:
-    return go.Scatter(
-        x=[row.number for row in rows],
-        y=[row.rate for row in rows],
-        mode="markers",
-        name=look.label,
-        marker={
-            "color": look.color,
-            "symbol": look.symbol,
-            "size": 17 if look.symbol == "star" else 13,
-            "line": {"width": 1, "color": "white" if "open" not in look.symbol else look.color},
-        },
-        hovertext=[hover_text(row) for row in rows],
-        hoverinfo="text",
-    )
-
-
-def _add_winner(figure: go.Figure, info: BracketInfo) -> None:
+def _winner(summary: Summary) -> Iterator[dict[str, Any]]:
     """Ring the winner, and lead from its rate to that of the final trial."""
-    row = next((r for r in info.rows if info.winner and r.number == info.winner.number), None)
-    if row is None or info.winner is None:
+    winner, final = summary.winner, summary.final
+    row = next((row for row in summary.rows if winner and row.number == winner.number), None)
+    if winner is None or row is None:
         return
-    figure.add_trace(
-        go.Scatter(
-            x=[row.number],
-            y=[row.rate],
-            mode="markers",
-            name="winner",
-            marker={
-                "symbol": "circle-open",
-                "size": 24,
-                "color": WINNER_COLOR,
-                "line": {"width": 4},
-            },
-            hoverinfo="skip",
-        )
-    )
-    if info.final is None:
-        return
-    figure.add_trace(
-        go.Scatter(
-            x=[row.number, info.final.number, info.final.number],
-            y=[info.winner.lr, info.winner.lr, info.final.rate],
-            mode="lines",
-            name="corrected for the longer run",
-            line={"color": WINNER_COLOR, "width": 2, "dash": "dot"},
-            hoverinfo="skip",
-        )
-    )
+    mute = {"hovertext": None, "hoverinfo": "skip"}
+    ring = [(row.number, row.rate, "")]
+    yield style.marker_trace(_WINNER, ring, size=24, line={"width": 4}) | mute
+    if final is not None:
+        path = [(row.number, winner.lr), (final.number, winner.lr), (final.number, final.rate)]
+        line = {"color": style.WINNER_COLOR, "width": 2, "dash": "dot"}
+        yield style.line_trace("corrected for the longer run", path, **line) | mute

@@ -1,4 +1,7 @@
-"""How outcomes look in every figure: colours, markers, words and hover texts."""
+"""How every figure looks: colours, markers, axes, layout and hover texts.
+
+Figures are made of plain dictionaries, which plotly is given here and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import plotly.graph_objects as go
 
@@ -18,6 +21,8 @@ WINNER_COLOR = "#E69F00"
 GRID_COLOR = "#E4E7EB"
 # Widest line of a hover box, in characters.
 HOVER_WIDTH = 60
+# A logarithmic axis with a tick at each power of ten.
+LOG_AXIS = {"type": "log", "exponentformat": "power", "dtick": 1}
 
 
 class Look(NamedTuple):
@@ -28,8 +33,8 @@ class Look(NamedTuple):
     label: str
 
 
-# Colours of Okabe and Ito, which colour-blind readers can tell apart; the triangles point to
-# where the better rates are.
+# In the order of the legend. The colours are those of Okabe and Ito, which colour-blind readers
+# can tell apart; the triangles point to where the better rates are.
 LOOKS = {
     "overshoot": Look("#D55E00", "triangle-down", "overshoot: rate too high"),
     "balanced": Look("#009E73", "circle", "balanced"),
@@ -40,16 +45,8 @@ LOOKS = {
 }
 
 
-def group_by_look(rows: Iterable[Row]) -> list[tuple[Look, list[Row]]]:
-    """Sort rows into the groups of the legend, in its order, without empty ones."""
-    groups: dict[Look, list[Row]] = {look: [] for look in LOOKS.values()}
-    for row in rows:
-        groups[_look_of(row)].append(row)
-    return [(look, group) for look, group in groups.items() if group]
-
-
-def _look_of(row: Row) -> Look:
-    """Tell finals that are complete, or may still be, from those that were in vain."""
+def look_of(row: Row) -> Look:
+    """Return the look of a trial; final trials that ended in vain have their own."""
     if row.is_final:
         return LOOKS["final" if row.outcome in ("complete", "running") else "lost"]
     return LOOKS.get(row.outcome, LOOKS["other"])
@@ -65,24 +62,66 @@ def hover_text(row: Row) -> str:
     return "<br>".join([*lines, *textwrap.wrap(row.reason, HOVER_WIDTH)])
 
 
-def axis() -> dict[str, Any]:
-    """Return what all axes share."""
+def marker_trace(
+    look: Look, points: Sequence[tuple[float, float, str]], **marker: Any
+) -> dict[str, Any]:
+    """Return points of one look, each with its hover text."""
     return {
+        "type": "scatter",
+        "x": [x for x, _, _ in points],
+        "y": [y for _, y, _ in points],
+        "mode": "markers",
+        "name": look.label,
+        "marker": {"color": look.color, "symbol": look.symbol} | marker,
+        "hovertext": [text for _, _, text in points],
+        "hoverinfo": "text",
+    }
+
+
+def line_trace(
+    name: str, points: Sequence[tuple[float, float | None]], **line: Any
+) -> dict[str, Any]:
+    """Return points joined by a line."""
+    x, y = [x for x, _ in points], [y for _, y in points]
+    return {"type": "scatter", "x": x, "y": y, "mode": "lines", "name": name, "line": line}
+
+
+def axis(title: str | None = None, **options: Any) -> dict[str, Any]:
+    """Return an axis with what all axes share."""
+    return {
+        "title": title,
         "gridcolor": GRID_COLOR,
         "linecolor": "#9AA0A6",
         "ticks": "outside",
         "zeroline": False,
         "automargin": True,
-    }
+    } | options
 
 
-def layout(title: str) -> dict[str, Any]:
-    """Return the layout that all figures share.
+def make_figure(
+    title: str, traces: Iterable[dict[str, Any]], *, if_empty: str, **layout: Any
+) -> go.Figure:
+    """Make a figure in the layout that all figures share.
 
-    There is no plotly template in it: that would be 7 kB of defaults in every stored figure.
+    Args:
+        title: Its title.
+        traces: What it shows, as plotly's dictionaries; those without points are left out.
+        if_empty: What it says in its middle if nothing is left.
+        layout: What it has besides the shared layout, such as axes.
+
+    Returns:
+        The figure, without plotly's template: 7 kB of defaults in every stored figure.
+
+    Raises:
+        ImportError: If plotly is missing.
     """
-    return {
-        "template": None,
+    try:
+        import plotly.graph_objects as go  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError(
+            "optuna_bisect.visualization needs plotly: pip install 'optuna_bisect[plot]'."
+        ) from error
+    shared = {
         "title": {"text": title, "x": 0.02, "xanchor": "left", "y": 0.97, "yanchor": "top"},
         "font": {"family": "Helvetica, Arial, sans-serif", "size": 13, "color": "#222222"},
         "paper_bgcolor": "white",
@@ -91,8 +130,8 @@ def layout(title: str) -> dict[str, Any]:
         "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         "margin": {"l": 75, "r": 30, "t": 50, "b": 45},
     }
-
-
-def note_empty(figure: go.Figure, text: str) -> None:
-    """Say in the middle of a figure why there is nothing in it."""
-    figure.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    figure = go.Figure([trace for trace in traces if trace["x"]], shared | layout)
+    if not figure.data:
+        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
+        figure.add_annotation(text=if_empty, showarrow=False, **middle)
+    return figure.update_layout(template=None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
@@ -40,11 +40,12 @@ class Row:
         rate: Its learning rate.
         is_final: Whether it is a final trial; all others count as probes.
         outcome: Its verdict, or ``"running"``, ``"failed"``, ``"complete"``, ``"no verdict"``.
-        reason: One sentence, empty where nobody gave one.
+        reason: One sentence, empty where none was given.
         bracket: The bracket that it was proposed from, or the limits of Phase 2.
         steps: Steps of its reports, ascending.
         losses: Its reports as they came, whatever their direction.
-        value: What it returned, None if it did not.
+        start_lr: Rate at which Phase 2 starts, None in a probe.
+        adjustment: What Phase 2 did, as ``BisectionLR`` wrote it, None if it did nothing.
     """
 
     number: int
@@ -55,7 +56,8 @@ class Row:
     bracket: Bracket | None
     steps: tuple[int, ...]
     losses: tuple[float, ...]
-    value: float | None
+    start_lr: float | None
+    adjustment: dict[str, Any] | None
 
     @property
     def n_steps(self) -> int:
@@ -92,7 +94,7 @@ class Summary:
     final_steps: int | None
     is_report_maximized: bool
     param_name: str | None
-    stopped: str | None = None
+    stopped: str | None
 
     @property
     def probes(self) -> tuple[Row, ...]:
@@ -155,14 +157,16 @@ def summarize(study: Study) -> Summary:
         The summary.
     """
     history = read_history(study)
+    name = history.view.param_name or ""
+    trials = [(trial, attributes.read(trial)) for trial in internals.all_trials(study)]
     rows = tuple(
-        _to_row(trial, history.view.param_name or "")
-        for trial in internals.all_trials(study)
-        if isinstance(trial.params.get(history.view.param_name or ""), float)
-        and attributes.read(trial).role != "surplus"
+        _to_row(trial, attrs, name)
+        for trial, attrs in trials
+        if isinstance(trial.params.get(name), float) and attrs.role != "surplus"
     )
     finals = [row for row in rows if row.is_final]
-    complete = [row for row in finals if row.value is not None and row.outcome == "complete"]
+    complete = [row for row in finals if row.outcome == "complete"]
+    is_stopped = bool(trials) and trials[-1][1].role == "surplus"
     return Summary(
         rows=rows,
         winner=find_winner(study),
@@ -170,35 +174,23 @@ def summarize(study: Study) -> Summary:
         final_steps=history.final_steps,
         is_report_maximized=history.view.report_sign < 0,
         param_name=history.view.param_name,
-        stopped=_find_stop(study),
+        stopped=trials[-1][1].reason if is_stopped else None,
     )
 
 
-def _find_stop(study: Study) -> str | None:
-    trials = internals.all_trials(study)
-    last = attributes.read(trials[-1]) if trials else None
-    return last.reason if last is not None and last.role == "surplus" else None
-
-
-def _to_row(trial: FrozenTrial, param_name: str) -> Row:
-    attrs = attributes.read(trial)
-    value = trial.values[0] if trial.values and trial.state == TrialState.COMPLETE else None
+def _to_row(trial: FrozenTrial, attrs: attributes.Attrs, name: str) -> Row:
+    returned = f"returned {trial.values[0]:.4g}" if trial.state == TrialState.COMPLETE else ""
     reports = sorted(trial.intermediate_values.items())
     return Row(
         number=trial.number,
-        rate=trial.params[param_name],
+        rate=trial.params[name],
         is_final=attrs.role == "final",
-        outcome=_outcome_of(trial, attrs),
-        reason=attrs.reason or ("" if value is None else f"returned {value:.4g}"),
+        # The recorded verdict, else what became of the trial.
+        outcome=attrs.verdict or _STATES.get(trial.state, "no verdict"),
+        reason=attrs.reason or returned,
         bracket=attrs.bracket,
         steps=tuple(step for step, _ in reports),
         losses=tuple(float(loss) for _, loss in reports),
-        value=value,
+        start_lr=attrs.start_lr,
+        adjustment=attrs.adjustment,
     )
-
-
-def _outcome_of(trial: FrozenTrial, attrs: attributes.Attrs) -> str:
-    """Return the recorded verdict, else what became of the trial."""
-    if attrs.verdict is not None:
-        return attrs.verdict
-    return _STATES.get(trial.state, "no verdict")

@@ -25,15 +25,7 @@ MAX_ATTEMPTS = 2
 
 
 def assess(probes: Iterable[Probe], grid: Grid) -> Evidence:
-    """Judge all probes against each other.
-
-    Args:
-        probes: Finished probes in any order.
-        grid: The points of the search.
-
-    Returns:
-        The evidence, the same for every order of the probes.
-    """
+    """Judge finished probes against each other; their order makes no difference."""
     inside = tuple(sorted((p for p in probes if grid.contains(p.rate)), key=lambda p: p.number))
     initial = initial_loss(inside)
     candidates = _find_candidates(inside)
@@ -43,13 +35,10 @@ def assess(probes: Iterable[Probe], grid: Grid) -> Evidence:
 
 
 def arrange(evidence: Evidence) -> Evidence:
-    """Lay the probes out on the grid, and find those beside the incumbent.
+    """Lay the probes out on the grid around the incumbent that is given, and find its neighbours.
 
-    Args:
-        evidence: Probes, incumbent and initial loss; the rest is computed anew.
-
-    Returns:
-        The whole evidence.
+    ``probes``, ``incumbent``, ``leader``, ``initial`` and ``horizon`` are kept; the rest is
+    computed anew.
     """
     at_point = defaultdict(list)
     for probe in evidence.probes:
@@ -78,7 +67,7 @@ def _is_comparable(probe: Probe, incumbent: Probe | None) -> bool:
 
 
 def _is_answered(probes: Sequence[Probe], evidence: Evidence) -> bool:
-    """Tell whether the probes at one point answered anything; broken ones may have not."""
+    """Tell whether the probes at one point answered anything; those that broke may not have."""
     if len(probes) >= MAX_ATTEMPTS or any(not p.is_broken or not p.is_finite for p in probes):
         return True
     if evidence.incumbent is None or evidence.initial is None:
@@ -97,7 +86,7 @@ def _find_collapsed(seen: dict[int, list[Probe]], initial: float | None) -> froz
 def _is_shared(
     probe: Probe, point: int, above: dict[int, list[Probe]], initial: float | None
 ) -> bool:
-    """Tell whether a rise comes from the data, which other rates have met as well."""
+    """Tell whether a rise above the initial loss comes from the data: another rate rose alike."""
     # A few probes a point are enough; all of them would take quadratic time.
     others = [p for i, probes in above.items() if i != point for p in probes[:MAX_ATTEMPTS]]
     return initial is not None and any(
@@ -120,10 +109,9 @@ def _find_candidates(probes: Sequence[Probe]) -> list[Probe]:
 def _choose_incumbent(
     probes: Sequence[Probe], candidates: Sequence[Probe], initial: float | None, horizon: int
 ) -> tuple[Probe | None, Probe | None]:
-    """Take the best probe that moved and does not sit above a rate that blew up.
+    """Return the best probe, and the one with the lowest end, which the best may only tie with.
 
-    Returns:
-        The incumbent, and the probe with the lowest end.
+    Neither is flat, nor lies above a rate that blew up while a lower one ran in full.
     """
     lowest = min((p.rate for p in candidates), default=math.inf)
     edge = min((p.rate for p in probes if not p.is_finite and p.rate > lowest), default=math.inf)

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class Evidence(NamedTuple):
-    """What all probes say together.
+    """What all probes of a study say together.
 
     Attributes:
         grid: The points of the search.
         probes: Finished probes inside the range, by trial number.
         incumbent: The best balanced probe, None while there is none.
-        leader: The probe with the lowest end, which ties with the incumbent or is it.
+        leader: The probe with the lowest end; the incumbent ties with it or is the same probe.
         initial: Loss before training, None if unknown.
         horizon: Number of steps at which full probes are compared.
         seen: Finished probes by grid point, without those that answered nothing.
-        collapsed: Points known to overshoot on absolute evidence.
+        collapsed: Points whose loss is not finite or rose for good: certain to overshoot.
         below: Highest seen rate below the incumbent's, None if there is none.
         above: Lowest seen rate above the incumbent's, None if there is none.
         unanswered: Probes at points where all trials broke before they answered anything.
@@ -45,22 +45,17 @@ class Evidence(NamedTuple):
 
     @property
     def best_undershoot(self) -> Probe | None:
-        """The flat probe below every collapse with most progress, of equals the highest.
+        """The flat probe below every collapse with most progress, of equals the highest rate.
 
-        Progress grows with the rate where all rates are too low, so without noise this is the
-        highest of them; it is the best guess where there is no incumbent.
+        Progress grows with the rate where all rates are too low: the best guess without an
+        incumbent.
         """
         top = min(self.collapsed, default=self.grid.last + 1)
         below = [p for i, probes in self.seen.items() if i < top for p in probes]
-        flat = [p for p in below if self.initial is None or p.shows(is_flat, self.initial)]
-        slow = [p for p in flat if not p.shows(has_jumped, self.initial)]
-        return max(slow, key=lambda p: (self._progress(p), p.rate), default=None)
-
-    def _progress(self, probe: Probe) -> float:
-        """Return the progress in standard errors, 0 where it cannot be known."""
-        if self.initial is None or not len(probe.curve):
-            return 0.0
-        return progress_of(probe.curve, self.initial)
+        if (initial := self.initial) is None:
+            return max(below, key=lambda p: p.rate, default=None)
+        slow = [p for p in below if p.shows(is_flat, initial) and not p.shows(has_jumped, initial)]
+        return max(slow, key=lambda p: (progress_of(p.curve, initial), p.rate), default=None)
 
     @property
     def bracket(self) -> tuple[float, float]:

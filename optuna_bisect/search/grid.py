@@ -18,12 +18,8 @@ N_LINEAR_PARTS = 16
 class Grid:
     """Points ``middle * 3^k`` inside a range, and its ends where they lie far from the last point.
 
-    Points are numbered by whole numbers k from ``first`` to ``last``; 0 is the first to be probed.
-
-    Args:
-        low: Low end of the range.
-        high: High end of the range, not below low.
-        origin: Point 0, where an earlier study says where to start. None: the middle of the range.
+    Points are numbered by whole numbers k from ``first`` to ``last``. Point 0 is the first to be
+    probed: ``origin``, where an earlier study says where to start, else the middle of the range.
     """
 
     low: float
@@ -32,7 +28,7 @@ class Grid:
 
     @property
     def is_log(self) -> bool:
-        """Whether points are spaced by ratios; not possible where the range reaches 0."""
+        """Whether points are spaced by ratios, which is not possible where the range reaches 0."""
         return self.low > 0
 
     @cached_property
@@ -60,7 +56,7 @@ class Grid:
         return -_count_points((self._anchor - self._coordinate(self.low)) / self._step)
 
     def position(self, rate: float) -> float:
-        """Distance of a rate from point 0 in steps; of the nearer end for rates outside."""
+        """Return the distance from point 0 in steps; for a rate outside the range, its end's."""
         inside = min(max(rate, self.low), self.high)
         return (self._coordinate(inside) - self._anchor) / self._step
 

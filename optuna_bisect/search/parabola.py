@@ -12,15 +12,10 @@ if TYPE_CHECKING:
 
 
 def fit_rate(evidence: Evidence) -> float:
-    """Refine the incumbent's rate by a parabola in log-rate through its two neighbours.
+    """Return the vertex of a parabola in log-rate through the incumbent and its two neighbours.
 
-    Args:
-        evidence: Evidence with an incumbent.
-
-    Returns:
-        The vertex, at most half a grid step from the incumbent and never beyond a rate that
-        lost, where both neighbours ran in full and the three points are convex; else the
-        incumbent's own rate.
+    At most half a grid step from the incumbent, and never beyond a rate that lost. The incumbent's
+    own rate where a neighbour did not run in full, or where the three points are not convex.
     """
     grid, best = evidence.grid, evidence.incumbent
     if best is None:
@@ -28,7 +23,7 @@ def fit_rate(evidence: Evidence) -> float:
     i, here = grid.nearest(best.rate), grid.position(best.rate)
     pairs = []
     for j in (i - 1, i + 1):
-        full = [p for p in evidence.seen.get(j, ()) if _is_comparable(p, best)]
+        full = [p for p in evidence.seen.get(j, ()) if _is_measured_alike(p, best)]
         if not full:
             return best.rate
         lag, probe = min(((_lag(p, best, evidence), p) for p in full), key=lambda pair: pair[0])
@@ -43,14 +38,14 @@ def fit_rate(evidence: Evidence) -> float:
     return min(max(grid.rate_at(here + min(max(vertex, -0.5), 0.5)), low), high)
 
 
-def _is_comparable(probe: Probe, best: Probe) -> bool:
+def _is_measured_alike(probe: Probe, best: Probe) -> bool:
     """Tell whether a full probe was measured as the incumbent was: by its value or by reports."""
     same = (probe.value is None) == (best.value is None)
     return same and probe.is_full and probe.is_finite and probe.has_score
 
 
 def _lag(probe: Probe, best: Probe, evidence: Evidence) -> float:
-    """Return by how much a full probe ends above the incumbent."""
+    """Return by how much a full probe ends above the incumbent, in units of the loss."""
     if probe.value is not None and best.value is not None:
         return probe.value - best.value
     ends = probe.compared(evidence.horizon), best.compared(evidence.horizon)

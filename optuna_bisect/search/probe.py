@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Probe(Run):
-    """One Phase 1 trial; lower is better.
+    """One short run of the search, or any other trial that it can learn from; lower is better.
 
     Args:
         value: What it returned, where probes are compared by that and not by their reports.
         is_full: Whether it ran its whole length instead of being cut.
         is_broken: Whether it ended in an exception or died.
         question: Why it was proposed, None if a user chose the rate.
-        judge: Number of the trial that it was cut against while that one still ran itself.
-        has_fallen: Whether others were cut against it before it came to nothing.
-        signs: What was found by ``shows``, for speed only.
+        judge: Number of the trial, still running at that moment, that it was cut against.
+        has_fallen: Whether others were cut against it before it came to nothing itself.
+        signs: Answers of ``shows``, kept for speed only.
     """
 
     value: float | None = None
@@ -51,11 +51,11 @@ class Probe(Run):
         return self.value is not None or len(self.curve) > 0
 
     def compared(self, horizon: int) -> Curve:
-        """Return the part of the curve that is compared: up to a horizon, one report at least."""
+        """Return the curve up to a horizon in steps, its first report at least."""
         return self.curve.until(max(horizon - 1, self.curve.steps[0]))
 
     def shows(self, sign: Sign, initial: float | None) -> bool:
-        """Tell whether the curve shows a sign that needs the initial loss."""
+        """Tell whether the curve shows a sign like ``is_flat``, which needs the initial loss."""
         if initial is None or len(self.curve) < 2 or not self.curve.is_finite:
             return False
         known = self.signs.get(sign)
@@ -65,24 +65,16 @@ class Probe(Run):
 
 
 def initial_loss(probes: Sequence[Probe]) -> float | None:
-    """Infer the loss before training, which all probes share.
+    """Infer the loss before training, which all probes share; None where it cannot be known.
 
     The slowest run has moved least, so its first report is the nearest thing where nothing was
-    reported before the first update. A run's own first report alone says nothing: after an epoch
+    reported before the first update. One run's own first report alone says nothing: after an epoch
     at a good rate it may lie near the end of the descent.
-
-    Args:
-        probes: Finished probes.
-
-    Returns:
-        The loss, or None where it cannot be known.
     """
     begun = [p for p in probes if len(p.curve) and math.isfinite(p.curve.losses[0])]
-    curves = [(p.rate, p.curve) for p in begun]
-    if not curves:
-        return None
-    untrained = [curve.losses[0] for _, curve in curves if starts_untrained(curve)]
+    untrained = [p.curve.losses[0] for p in begun if starts_untrained(p.curve)]
     if untrained:
         return float(np.median(untrained))
-    slowest = min(curves, key=lambda pair: pair[0])
-    return slowest[1].losses[0] if len({rate for rate, _ in curves}) > 1 else None
+    if len({p.rate for p in begun}) < 2:
+        return None
+    return min(begun, key=lambda p: p.rate).curve.losses[0]

@@ -13,10 +13,10 @@ from optuna_bisect.verdicts.comparison import is_behind
 from optuna_bisect.verdicts.shape import progress_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from optuna_bisect.search.evidence import Evidence
-    from optuna_bisect.search.grid import Grid
+    from optuna_bisect.search.probe import Probe
 
 Question = Literal["start", "warm", "scan", "deepen", "halve", "recheck", "spread"]
 
@@ -43,16 +43,10 @@ class Proposal(NamedTuple):
 def propose(
     evidence: Evidence, pending: Sequence[float] = (), *, endless: bool = False
 ) -> Proposal | None:
-    """Choose the next rate.
+    """Choose the next rate; None where the search is over, or may be once ``pending`` has ended.
 
-    Args:
-        evidence: What is known.
-        pending: Rates of probes that still run: not asked again.
-        endless: Go on with a finer grid where the search would be over.
-
-    Returns:
-        The proposal, or None where the search has converged (or, with pending probes, where it
-        may have).
+    ``pending`` are rates of probes that still run, which are not asked again. ``endless`` goes on
+    with a finer grid where the search would be over.
     """
     grid = evidence.grid
     taken = {grid.nearest(rate) for rate in pending}
@@ -88,16 +82,9 @@ def choose(
 ) -> Proposal:
     """Choose a rate for one of several workers, in any case.
 
-    Args:
-        evidence: What is known.
-        pending: Rates of probes that still run.
-        ahead: Number of running probes that will choose before this one.
-        endless: Go on with a finer grid where the search would be over.
-        number: The trial's number, which no other trial has; by default that of all probes.
-
-    Returns:
-        The proposal: where every question of interest is being asked, the unseen point nearest
-        to the incumbent.
+    Where every question of interest is being asked already, the unseen point nearest to the
+    incumbent. ``ahead`` is the number of running probes that will choose before this one.
+    ``number`` is the trial's, which no other trial has; None: the number of all probes.
     """
     taken = list(pending)
     for _ in range(ahead):
@@ -115,38 +102,32 @@ def _spread(evidence: Evidence, pending: Sequence[float], number: int) -> Propos
     """
     grid = evidence.grid
     known = evidence.seen.keys() | {grid.nearest(rate) for rate in pending}
-    n_points = grid.last - grid.first + 1
     centre = grid.nearest(evidence.incumbent.rate) if evidence.incumbent else 0
-    for i in _outwards(centre, grid) if len(known) < n_points else ():
-        if i not in known:
-            return Proposal(grid.rate_at(i), "spread")
+    unseen = set(range(grid.first, grid.last + 1)) - known - {centre}
+    if unseen:
+        nearest = min(unseen, key=lambda i: (abs(i - centre), i))
+        return Proposal(grid.rate_at(nearest), "spread")
     low, high = grid.position(grid.low), grid.position(grid.high)
     share = number * GOLDEN % 1
     return Proposal(grid.rate_at(low + share * (high - low)), "spread")
 
 
-def _outwards(centre: int, grid: Grid) -> Iterable[int]:
-    for distance in range(1, grid.last - grid.first + 1):
-        for i in (centre - distance, centre + distance):
-            if grid.first <= i <= grid.last:
-                yield i
-
-
 def _propose_coarse(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
-    if evidence.incumbent is None:
+    grid, best = evidence.grid, evidence.incumbent
+    if best is None:
         return _propose_scan(evidence, taken)
-    grid = evidence.grid
     if len(evidence.seen.keys() | taken) > grid.last - grid.first:
         # Every point is seen.
-        return _propose_recheck(evidence, taken)
-    if not evidence.incumbent.is_full and not evidence.incumbent.is_broken:
+        return _propose_recheck(evidence, best, taken)
+    near = _propose_near(evidence, best, taken)
+    if not best.is_full and not best.is_broken:
         # It still runs: what it does not answer yet is not asked again.
-        return _propose_near(evidence, taken)
-    return _propose_near(evidence, taken) or _propose_recheck(evidence, taken)
+        return near
+    return near or _propose_recheck(evidence, best, taken)
 
 
 def _propose_scan(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
-    """Look for any progress: between the highest flat point and the lowest collapse first."""
+    """Look for any progress, between the highest flat point and the lowest collapse first."""
     grid, known = evidence.grid, sorted(set(evidence.seen) | taken)
     if not known:
         return 0, "start" if grid.origin is None else "warm"
@@ -159,30 +140,16 @@ def _propose_scan(evidence: Evidence, taken: set[int]) -> tuple[int, Question] |
         return deeper
     flat = [i for i in evidence.seen if i < top]
     floor = max(flat, default=grid.first - 1)
-    beside = _propose_beside_start(known, grid, top)
-    if beside is not None:
-        return beside
+    # Such a warm start is probably too high: one somewhat too low would have shown progress.
+    for point in WARM_POINTS if grid.origin is not None else ():
+        if point not in known and grid.first <= point < top:
+            return point, "scan"
     inner = _widest([floor, *(i for i in known if floor < i < top), top])
     return inner or _widest([grid.first - 1, *known, grid.last + 1])
 
 
-def _propose_beside_start(
-    known: Sequence[int], grid: Grid, top: int
-) -> tuple[int, Question] | None:
-    """Leave a warm start that showed no progress: below, before the whole range is scanned.
-
-    A rate that is somewhat too low would still have shown some progress.
-    """
-    if grid.origin is None:
-        return None
-    for point in WARM_POINTS:
-        if point not in known and grid.first <= point < min(top, grid.last + 1):
-            return point, "scan"
-    return None
-
-
 def _propose_deeper(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
-    """Run the most promising flat probe in full where short looks do not rise out of the noise."""
+    """Run the flat probe with most progress in full, where short ones stay within the noise."""
     n_flat = sum(not p.is_full and p.is_finite for p in evidence.probes)
     n_asked = sum(p.question == "deepen" for p in evidence.probes)
     initial = evidence.initial
@@ -203,47 +170,46 @@ def _widest(points: Sequence[int]) -> tuple[int, Question] | None:
     return ((a + b + 1) // 2, "scan") if width > 1 else None
 
 
-def _propose_near(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
+def _propose_near(evidence: Evidence, best: Probe, taken: set[int]) -> tuple[int, Question] | None:
     """Halve the wider unseen gap beside the incumbent; the low side where both are equal."""
-    if evidence.incumbent is None:
-        return None
     grid, known = evidence.grid, set(evidence.seen) | taken
-    i = grid.nearest(evidence.incumbent.rate)
+    i = grid.nearest(best.rate)
     below = i - 1 - max([j for j in known if j < i], default=grid.first - 1)
     above = min([j for j in known if j > i], default=grid.last + 1) - i - 1
     if below <= 0 and above <= 0:
         return None
     reach = min(MAX_REACH, (max(below, above) + 1) // 2)
-    if grid.origin is not None and not _is_far(evidence, i):
+    if grid.origin is not None and not _is_far(evidence, best, i):
         # An earlier study's rate is probably near: its neighbours first, then longer steps.
         reach = min(reach, max(1, abs(i)))
     return (i - reach if below >= above else i + reach), "halve"
 
 
-def _is_far(evidence: Evidence, i: int) -> bool:
-    """Tell whether the incumbent left the point nearer to a warm start far behind."""
-    incumbent, initial = evidence.incumbent, evidence.initial
-    if incumbent is None or initial is None or i == 0:
+def _is_far(evidence: Evidence, best: Probe, i: int) -> bool:
+    """Tell whether the incumbent, at point i, left the point nearer to point 0 far behind."""
+    initial = evidence.initial
+    if initial is None or i == 0:
         return False
     shares = [
         share
         for probe in evidence.seen.get(i - 1 if i > 0 else i + 1, ())
         if len(probe.curve) and probe.is_finite
-        if (share := is_behind(probe.curve, initial, incumbent.curve)) is not None
+        if (share := is_behind(probe.curve, initial, best.curve)) is not None
     ]
     return bool(shares) and max(shares) < FAR_SHARE
 
 
-def _propose_recheck(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
+def _propose_recheck(
+    evidence: Evidence, best: Probe, taken: set[int]
+) -> tuple[int, Question] | None:
     """Run a neighbour once more that an older incumbent cut and the present one would not."""
-    incumbent, initial = evidence.incumbent, evidence.initial
-    if incumbent is None or initial is None:
+    initial, i = evidence.initial, evidence.grid.nearest(best.rate)
+    if initial is None:
         return None
-    i = evidence.grid.nearest(incumbent.rate)
     for j in (i - 1, i + 1):
         probes = evidence.seen.get(j, ())
         if j in taken or len(probes) != 1 or probes[0].is_full or not probes[0].is_finite:
             continue
-        if is_behind(probes[0].curve, initial, incumbent.curve) is None:
+        if is_behind(probes[0].curve, initial, best.curve) is None:
             return j, "recheck"
     return None

@@ -29,15 +29,8 @@ _OPEN_QUESTIONS = (None, "recheck")
 def led_by_running(evidence: Evidence, running: Sequence[Probe], *, lead: float = 1.0) -> Evidence:
     """Let the probe that leads at equal steps be the incumbent, also while it still runs.
 
-    Args:
-        evidence: What the finished probes say.
-        running: The probes that still run.
-        lead: A running probe leads where it made more than this many times the progress that the
-            incumbent had made by then.
-
-    Returns:
-        The evidence itself where no running probe clearly moves, or none leads; else the same
-        with the leader as its incumbent, which may turn out wrong.
+    The evidence itself is returned where no running probe leads: where none made clear progress,
+    and more than ``lead`` times what the incumbent had made by then.
     """
     initial = initial_loss([*evidence.probes, *running]) if running else None
     if initial is None:
@@ -49,9 +42,9 @@ def led_by_running(evidence: Evidence, running: Sequence[Probe], *, lead: float 
     leaders = [
         p
         for p in running
-        if p.rate < edge
-        and _moves(p, initial)
-        and (best is None or leads(p.curve, best.curve, initial, lead))
+        if p.rate < edge and len(p.curve) > N_SKIPPED and p.is_finite
+        if not is_flat(p.curve, initial)
+        if best is None or leads(p.curve, best.curve, initial, lead)
     ]
     if not leaders:
         return evidence
@@ -63,22 +56,18 @@ def led_by_running(evidence: Evidence, running: Sequence[Probe], *, lead: float 
 
 
 def founded(probes: Sequence[Probe]) -> tuple[Probe, ...]:
-    """Leave out the probes that were cut against a run that came to nothing.
+    """Leave out the probes that were cut against a run that came to nothing, and mark that run.
 
-    Args:
-        probes: Finished probes.
-
-    Returns:
-        Those that were cut by a finished run, by themselves, or by a run that still holds what it
-        showed then: its whole curve would cut them again. Of the others the judge is marked.
+    A cut stands unless it was made against a running probe whose whole curve would not repeat it.
     """
-    if all(p.judge is None for p in probes):
-        return tuple(probes)
-    by_number, initial = {p.number: p for p in probes}, initial_loss(probes)
+    by_number: dict[int | None, Probe] = {p.number: p for p in probes}
+    initial = initial_loss(probes)
 
     def stands(cut: Probe) -> bool:
-        judge = by_number.get(-1 if cut.judge is None else cut.judge)
-        return judge is None or _would_cut(judge, cut, initial)
+        judge = by_number.get(cut.judge)
+        if judge is None or initial is None or not cut.is_finite:
+            return True
+        return judge.is_finite and is_behind(cut.curve, initial, judge.curve) is not None
 
     fallen = {p.judge for p in probes if not stands(p)}
     return tuple(
@@ -86,23 +75,11 @@ def founded(probes: Sequence[Probe]) -> tuple[Probe, ...]:
     )
 
 
-def _would_cut(judge: Probe, cut: Probe, initial: float | None) -> bool:
-    if initial is None or not cut.is_finite:
-        return True
-    return judge.is_finite and is_behind(cut.curve, initial, judge.curve) is not None
-
-
 def answer(evidence: Evidence, probe: Probe) -> Verdict | None:
-    """Tell whether others have answered the question of a running probe.
+    """Return the verdict on a running probe whose question others have answered; None while open.
 
-    Args:
-        evidence: What the finished probes say.
-        probe: The probe that runs.
-
-    Returns:
-        The verdict, where a finished probe between this one and the incumbent has lost: the
-        optimum does not lie beyond it. None where the question is open, or where this probe is
-        ahead of the incumbent all the same.
+    That is so where a finished probe between this one and the incumbent has lost: the optimum does
+    not lie beyond it, unless this probe is ahead of the incumbent all the same.
     """
     best = evidence.incumbent
     if best is None or probe.question in _OPEN_QUESTIONS:
@@ -116,8 +93,3 @@ def answer(evidence: Evidence, probe: Probe) -> Verdict | None:
     name, where = side_of(probe.rate, best.rate)
     reason = reasons.answered(loser, best.number, where)
     return Verdict(name, confidence.ANSWERED, reason)
-
-
-def _moves(probe: Probe, initial: float) -> bool:
-    curve = probe.curve
-    return curve.is_finite and len(curve) > N_SKIPPED and not is_flat(curve, initial)

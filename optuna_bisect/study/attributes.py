@@ -72,14 +72,9 @@ _KEY_OF = {name: _PREFIX + name for name in Attrs._fields}
 
 
 def read(trial: BaseTrial | FrozenTrial) -> Attrs:
-    """Read the attributes of a trial.
+    """Read a trial's attributes; of those copied from another trial, only what a study shares.
 
-    Args:
-        trial: Any trial.
-
-    Returns:
-        Its attributes; empty where they were written for another trial: Optuna's retry clones a
-        dead trial with everything that was on it, the verdict included.
+    Optuna's retry clones a dead trial with everything that was on it, the verdict included.
     """
     raw = trial.user_attrs
     if raw.get(_KEY_OF["number"]) != trial.number:
@@ -88,12 +83,10 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
-    """Write attributes where both the storage and the live trial see them.
+    """Write attributes where the storage and the live trial see them; None is not written.
 
-    Args:
-        study: The study of the trial.
-        trial: The running trial, as a sampler hook or a pruner gets it.
-        attrs: Values by name, without the prefix. None is not written.
+    ``trial`` is the running trial as a sampler hook or a pruner gets it, the names are those of
+    ``Attrs``.
     """
     for name, value in attrs.items():
         key = _KEY_OF[name]
@@ -131,7 +124,7 @@ def write_verdict(study: Study, trial: FrozenTrial, verdict: Verdict) -> None:
 
 
 def verdict_attrs(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as attributes without the prefix."""
+    """Return a verdict as attributes by name, without the prefix."""
     return {
         "verdict": verdict.name,
         "reason": verdict.reason,
@@ -140,14 +133,10 @@ def verdict_attrs(verdict: Verdict) -> dict[str, Any]:
 
 
 def recorded_settings(trials: Sequence[FrozenTrial]) -> dict[str, Any]:
-    """Return the settings that the latest trials were run with.
+    """Return the settings that the latest trials were run with, by name.
 
-    Args:
-        trials: Trials by number.
-
-    Returns:
-        Values by name, as far back as the latest trial with a role: it carries every setting that
-        there was, and one that it lacks was not set any more.
+    The search goes back to the latest trial with a role: that one carries every setting that there
+    was, and what it lacks was not set any more.
     """
     found: dict[str, Any] = {}
     for trial in reversed(trials):
@@ -167,13 +156,13 @@ def latest(trials: Sequence[FrozenTrial], name: str) -> Any:
 
 
 def is_judged(trial: FrozenTrial) -> bool:
-    """Tell whether a running probe has its verdict: its end is only not stored yet, or never."""
+    """Tell whether a running probe has its verdict already, and only its end is not stored."""
     if trial.state != TrialState.RUNNING or trial.user_attrs.get(_KEY_OF["verdict"]) is None:
         return False
     return read(trial).role == "probe" and read(trial).verdict is not None
 
 
 def write_live(trial: BaseTrial, **attrs: Any) -> None:
-    """Write attributes on a live trial, as the objective has it."""
+    """Write attributes from inside the objective, whose live trial reaches the storage itself."""
     for name, value in attrs.items():
         trial.set_user_attr(_KEY_OF[name], value)

@@ -64,7 +64,7 @@ class Finished:
     """What the finished trials of a study say.
 
     Attributes:
-        n_trials: Their number.
+        n_trials: Their number, without running trials that count as finished.
         horizon: Steps from which a run counts as full, None where only complete ones do.
         probes: The probes among them, whatever sampler proposed them.
         finals: The final trials among them.
@@ -82,7 +82,7 @@ class Finished:
     assessed: dict[Grid, Evidence] = field(default_factory=dict)
 
     def evidence(self, low: float, high: float, warm_start: float | None = None) -> Evidence:
-        """Judge the probes on the grid of a range, around the rate of a warm start."""
+        """Judge the probes on the grid of a range, around the rate of a warm start inside it."""
         origin = self.warm_start or warm_start
         is_inside = origin is not None and low <= origin <= high
         grid = Grid(low, high, origin if is_inside else None)
@@ -98,20 +98,14 @@ def read_finished(
     judged: Sequence[FrozenTrial] = (),
     earlier: Finished | None = None,
 ) -> Finished:
-    """Read trials that will not change any more.
+    """Read finished trials, and ``judged`` ones: running, but with their verdict written.
 
-    Args:
-        trials: The finished ones.
-        view: How to read them.
-        judged: Running ones that have their verdict, and count as finished.
-        earlier: What was read of some of the finished ones: their probes are taken from there.
-
-    Returns:
-        What they say.
+    For speed, probes that ``earlier``, an older reading of the same study, holds are taken from
+    it.
     """
     horizon = _find_horizon(trials, view)
     is_known = earlier is not None and earlier.horizon == horizon
-    known = {p.number: p for p in earlier.probes} if earlier is not None and is_known else {}
+    known = {p.number: p for p in earlier.probes} if earlier and is_known else {}
     probes, finals, n_probes, warm_start = [], [], 0, None
     for trial in (*trials, *judged):
         attrs = attributes.read(trial)
@@ -131,16 +125,7 @@ _memo: WeakKeyDictionary[object, dict[tuple[int, View], Finished]] = WeakKeyDict
 
 
 def recall_finished(study: Study, trials: Sequence[FrozenTrial], view: View) -> Finished:
-    """Read the finished trials of a study, anew only where their number has changed.
-
-    Args:
-        study: The study.
-        trials: Its finished trials.
-        view: How to read them.
-
-    Returns:
-        What they say.
-    """
+    """Read the finished trials of a study, anew only where their number has changed."""
     memo = _memo.setdefault(internals.storage_of(study), {})
     key = (internals.study_id(study), view)
     known = memo.get(key)
@@ -161,7 +146,8 @@ def curve_of(trial: FrozenTrial, sign: int) -> Curve:
 def _find_horizon(trials: Sequence[FrozenTrial], view: View) -> int | None:
     """Return the steps from which a run counts as full, None where only complete ones do.
 
-    Without known lengths a run is full if it completed, or, failing any, if it is longest.
+    Where the length of a probe is unknown, the complete runs are full, or, failing any, the
+    longest.
     """
     if view.probe_steps is not None:
         return view.probe_steps

@@ -86,7 +86,7 @@ class History(NamedTuple):
 
     @property
     def has_final(self) -> bool:
-        """Whether the study ends in a final trial: the two lengths are known to differ."""
+        """Whether the study ends in a final trial: where both lengths are known and differ."""
         steps = self.view.probe_steps
         return steps is not None and self.final_steps is not None and steps < self.final_steps
 
@@ -99,28 +99,21 @@ class History(NamedTuple):
 
     @property
     def is_overrun(self) -> bool:
-        """Whether that is so by far, with the probes of workers that had no better question."""
+        """Whether ``IDLE_FACTOR * max_probes`` were spent, probes of idle workers included."""
         if self.max_probes is None:
             return False
         n_idle = sum(p.question == "spread" for p in self.finished.probes)
         return self.finished.n_probes + n_idle >= IDLE_FACTOR * self.max_probes
 
-    def evidence(self, distribution: FloatDistribution | None = None) -> Evidence | None:
-        """Judge the probes on the grid of a range, by default the latest one."""
-        chosen = distribution or self.distribution
-        if chosen is None:
+    def evidence(self) -> Evidence | None:
+        """Judge the probes on the grid of the latest range; None while no trial has one."""
+        if self.distribution is None:
             return None
-        return self.finished.evidence(chosen.low, chosen.high, self.warm_start)
+        low, high = self.distribution.low, self.distribution.high
+        return self.finished.evidence(low, high, self.warm_start)
 
     def running_probes(self, least_horizon: float = 0) -> list[Probe]:
-        """Return the probes that still run, as far as they have reported.
-
-        Args:
-            least_horizon: Leave out those that ran fewer steps.
-
-        Returns:
-            The probes, none of them full.
-        """
+        """Return the probes that still run and have reported, from ``least_horizon`` steps on."""
         return [
             Probe(r.number, r.rate, r.curve, is_full=False, question=r.question)
             for r in self.running
@@ -131,18 +124,11 @@ class History(NamedTuple):
 def read_history(
     study: Study, settings: Settings | None = None, *, exclude: int | None = None
 ) -> History:
-    """Read a study.
+    """Read a study; ``exclude`` is the number of the running trial that is being decided on.
 
-    Args:
-        study: The study, Hyperband's filtered one included: all trials are read.
-        settings: What the caller knows; what it leaves open is taken from the trials.
-        exclude: Number of a running trial to leave out: the one that is being decided on.
-
-    Returns:
-        The history.
-
-    Raises:
-        ValueError: If the study has more than one objective.
+    What ``settings`` leave open is taken from the trials. All trials are read, also where
+    Hyperband hands out a part of the study. A study with several objectives is refused by a
+    ValueError.
     """
     direction = check_single_objective(study)
     known = settings or Settings()
@@ -157,19 +143,18 @@ def read_history(
         *_signs(direction, known.report_direction or recorded.get("report_direction")),
     )
     finished = [t for t in trials if t.state.is_finished()]
-    judged = [t for t in others if attributes.is_judged(t)]
-    numbers = {t.number for t in judged}
-    running = [t for t in others if t.state == TrialState.RUNNING and t.number not in numbers]
+    judged = {t.number: t for t in others if attributes.is_judged(t)}
     past = recall_finished(study, finished, view)
     if judged:
         # A verdict counts from the moment that it is written, also where its worker died then.
-        past = read_finished(finished, view, judged=judged, earlier=past)
+        past = read_finished(finished, view, judged=tuple(judged.values()), earlier=past)
     return History(
         view=view,
         finished=past,
         running=tuple(
             _to_running(t, view)
-            for t in running
+            for t in others
+            if t.state == TrialState.RUNNING and t.number not in judged
             if not liveness.is_dead(t, known.stale_after, threads)
         ),
         distribution=_latest_range(others, view.param_name),
@@ -205,27 +190,16 @@ _last = threading.local()
 
 
 def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> History:
-    """Read a study for a running trial, but not at every report.
+    """Read a study for a running trial and without it, but not at every report.
 
     A reading of a database carries the reports of all running trials, so that one at each report
-    would take quadratic time. A reading is used until it has become cheap beside the time since.
-
-    Args:
-        study: The study.
-        trial: The running trial; it is left out.
-        settings: What the caller knows.
-
-    Returns:
-        The history, seconds old at worst where storage is slow.
+    would take quadratic time. A reading is used until it has become cheap beside the time since:
+    for seconds at worst, where storage is slow.
     """
     storage, now = internals.storage_of(study), time.monotonic()
     last: _Reading | None = getattr(_last, "reading", None)
     # Trials of two storages may have one number.
-    if (
-        last is not None
-        and last.trial_id == internals.trial_id(trial)
-        and last.storage() is storage
-    ):
+    if last and last.trial_id == internals.trial_id(trial) and last.storage() is storage:
         gap = max(last.cost / MAX_READING_SHARE, LEAST_READING_GAP)
         if now < last.taken_at + gap:
             return last.history

@@ -47,7 +47,8 @@ def write_attribute(study: Study, trial: FrozenTrial, key: str, value: Any) -> N
     """Write an attribute where both the storage and the live trial see it.
 
     A hook's trial is a copy whose ``set_user_attr`` does not reach the storage, and what goes to
-    the storage alone is never seen by the live trial; but the copy shares its dict with it.
+    the storage alone is never seen by the live trial; but the copy shares its dict with the live
+    trial.
     """
     # A trial that another worker has ended by mistake takes no more attributes.
     with contextlib.suppress(UpdateFinishedTrialError, TrialPruned):
@@ -70,7 +71,7 @@ def fixed_rate(trial: FixedTrial) -> float | None:
 
 
 def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:
-    """Return a parameter of an earlier trial where the distribution allows it, else None."""
+    """Return an earlier trial's parameter where the distribution allows its value, else None."""
     trial = next((t for t in all_trials(study) if t.number == number), None)
     if trial is None or name not in trial.params:
         return None
@@ -83,7 +84,7 @@ def param_of(study: Study, number: int, name: str, distribution: BaseDistributio
 
 
 def whole_study(study: Study) -> Study:
-    """Return the study itself where Hyperband hands out a part of it, with a loop of its own."""
+    """Return the study itself where Hyperband hands out a part of the study with its own loop."""
     found: Study = getattr(study, "_study", study)
     return found
 

@@ -1,4 +1,4 @@
-"""Who lives: which worker runs a trial, and when it last gave a sign of life."""
+"""Which worker runs a trial, and when the trial last gave a sign of life."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def is_same_process(worker: str | None) -> bool:
 
 
 def live_threads() -> frozenset[int | None]:
-    """Return the threads of this process.
+    """Return the threads of this process, to be asked for before trials are read.
 
-    Ask before trials are read: a thread stores the end of its trial before it ends itself, so that
-    a trial that is still RUNNING in a later reading and whose thread was gone before is abandoned.
+    A thread stores the end of its trial before it ends itself. So a trial whose thread was gone
+    and that is RUNNING in a later reading is abandoned.
     """
     return frozenset(thread.ident for thread in threading.enumerate())
 
 
 def is_abandoned(worker: str | None, threads: frozenset[int | None]) -> bool:
-    """Tell whether a running trial's thread is this one, or gone: nobody works on it any more."""
+    """Tell whether a running trial's thread is this one, or gone: no thread works on the trial."""
     if worker is None or not is_same_process(worker):
         return False
     thread = int(worker.rpartition(":")[2])
@@ -62,7 +62,7 @@ def utc_now() -> datetime.datetime:
 
 
 def last_sign_of_life(trial: FrozenTrial) -> datetime.datetime | None:
-    """Return when a running trial was last known to live: its start, or its last report's note."""
+    """Return when a running trial last was alive: its start, or ``alive`` if that is later."""
     start = trial.datetime_start
     begun = None if start is None else start.astimezone(datetime.timezone.utc)
     noted = attributes.read(trial).alive
@@ -81,7 +81,7 @@ def age_of(trial: FrozenTrial) -> float:
 
 
 def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:
-    """Renew the sign of life that ``stale_after`` looks at, at most four times in that time."""
+    """Renew the sign of life ``alive``, at most four times in ``stale_after`` seconds."""
     if stale_after is None:
         return
     now, last = utc_now(), last_sign_of_life(trial)
@@ -92,13 +92,10 @@ def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> N
 def is_dead(
     trial: FrozenTrial, stale_after: float | None, threads: frozenset[int | None] | None
 ) -> bool:
-    """Tell whether nobody works on a running trial any more, as far as can be known.
+    """Tell whether a running trial has no worker any more, as far as can be known.
 
-    Args:
-        trial: The running trial.
-        stale_after: Seconds without a sign of life after which it counts as dead, None: never.
-        threads: The threads of this process before the trial was read; None where it may be
-            carried on by a thread that did not begin it.
+    ``stale_after`` is in seconds, None: a silent trial never counts as dead. ``threads`` are those
+    of this process before the trial was read; None where another thread may carry the trial on.
     """
     if threads is not None and is_abandoned(attributes.read(trial).worker, threads):
         return True

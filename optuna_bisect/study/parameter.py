@@ -21,7 +21,7 @@ _KNOWN_NAME = re.compile(
 
 @functools.lru_cache
 def is_known_name(name: str) -> bool:
-    """Tell whether training code calls its learning rate so."""
+    """Tell whether training code calls its learning rate by this name."""
     return _KNOWN_NAME.search(name) is not None
 
 
@@ -31,13 +31,9 @@ def is_log_float(distribution: BaseDistribution) -> bool:
 
 
 def find_rate_name(spaces: Iterable[Mapping[str, BaseDistribution]]) -> str | None:
-    """Find the parameter that is the learning rate.
+    """Return the first log-scale float with a known name, else the first one of any name.
 
-    Args:
-        spaces: Distributions by parameter name, one mapping a trial, oldest first.
-
-    Returns:
-        The first log-scale float with a known name, else the first log-scale float, else None.
+    ``spaces`` are the distributions by parameter name, one mapping a trial, oldest first.
     """
     first = None
     for space in spaces:
@@ -50,7 +46,7 @@ def find_rate_name(spaces: Iterable[Mapping[str, BaseDistribution]]) -> str | No
 
 
 def prefer_known_name(found: str | None, space: Mapping[str, BaseDistribution]) -> str | None:
-    """Return the rate that earlier trials had, or that of one more if its name says so."""
+    """Return ``found``, or the rate in ``space`` where only that one has a known name."""
     name = find_rate_name([space])
     if found is None or (not is_known_name(found) and name is not None and is_known_name(name)):
         return name
@@ -58,7 +54,10 @@ def prefer_known_name(found: str | None, space: Mapping[str, BaseDistribution]) 
 
 
 def rivals(space: Mapping[str, BaseDistribution]) -> list[str]:
-    """Return all log-scale floats, the one that is taken first, where no name says which it is."""
+    """Return the log-scale floats that may all be the learning rate, as no name says which one is.
+
+    The first one is taken. None of them where there is one alone, or one with a known name.
+    """
     names = [name for name, distribution in space.items() if is_log_float(distribution)]
     return [] if len(names) < 2 or any(is_known_name(name) for name in names) else names
 

@@ -49,7 +49,7 @@ class TrialPlan:
 
     @property
     def n_steps(self) -> int | None:
-        """How many steps this trial should run; None if nobody said."""
+        """How many steps this trial should run; None if unknown."""
         return self.final_steps if self.is_final else self.probe_steps
 
 

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
-import torch.distributed
+import torch.distributed as dist
 
 if TYPE_CHECKING:
     from optuna_bisect.feedback.state import Losses
 
 
 def share(losses: Losses) -> Losses:
-    """Give every rank the losses of rank 0.
+    """Return the losses that rank 0 saw, on every rank; alone, nothing happens.
 
     The engine is a pure function of the losses, so that equal losses make equal moves. One
-    broadcast at the end of each interval; alone, nothing happens.
-
-    Args:
-        losses: What this rank saw.
-
-    Returns:
-        What rank 0 saw.
+    broadcast at the end of each interval.
     """
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return losses
-    if torch.distributed.get_world_size() == 1:
-        return losses
-    box = [dataclasses.asdict(losses)]
-    torch.distributed.broadcast_object_list(box, src=0)
-    return type(losses)(**box[0])
+    box = [losses]
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        dist.broadcast_object_list(box, src=0)
+    return box[0]

@@ -38,26 +38,13 @@ class DivergedTrial(Diverged, optuna.TrialPruned):
 
 
 def divergence(step: int, lr: float, trial: BaseTrial | None) -> Diverged:
-    """Make the exception; inside a trial, first record the verdict.
+    """Make the exception to raise; inside a trial, first record the verdict.
 
     A finished trial is read-only, so this cannot wait until Optuna has caught the exception.
-
-    Args:
-        step: Steps done.
-        lr: Rate of the first parameter group.
-        trial: The running trial, None outside a study.
-
-    Returns:
-        The exception to raise.
     """
     if trial is None:
         return Diverged(step, lr)
     diverged = DivergedTrial(step, lr)
-    _write_verdict(trial, str(diverged))
-    return diverged
-
-
-def _write_verdict(trial: BaseTrial, reason: str) -> None:
-    """Record the verdict before the trial is finished and read-only."""
-    verdict = Verdict("overshoot", 1.0, reason)
+    verdict = Verdict("overshoot", 1.0, str(diverged))
     attributes.write_live(trial, **attributes.verdict_attrs(verdict))
+    return diverged

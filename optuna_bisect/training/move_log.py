@@ -1,16 +1,21 @@
-"""What Phase 2 did, for people: the history, and a small copy of it on the trial."""
+"""What the adjustment of the rate did, for people: the history, and a small copy on the trial."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna_bisect.study import attributes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from optuna.trial import BaseTrial
 
+    from optuna_bisect.feedback.state import Event
+
+# Points of the rate and moves on the trial, each; older ones give way to newer ones.
 _MAX_POINTS = 60
-"""Points of the rate and moves on the trial, each; older ones give way to newer ones."""
 
 
 class Entry(NamedTuple):
@@ -30,44 +35,46 @@ class Entry(NamedTuple):
     reason: str
 
 
-class Journal:
-    """The history, and the rate at regular steps."""
+@dataclass
+class MoveLog:
+    """The history, and the rate at regular steps.
 
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.path: list[tuple[int, float]] = []
-        self._every = 1
+    Attributes:
+        entries: Every move and what else happened.
+        path: Steps and the rates from then on, at most 60 and evenly spaced.
+        every: Least distance between two of these steps.
+    """
 
-    def note_rate(self, step: int, lr: float) -> None:
-        """Remember the rate, at most `_MAX_POINTS` times and evenly."""
-        if self.path and step - self.path[-1][0] < self._every:
-            return
-        self.path.append((step, lr))
+    entries: list[Entry] = field(default_factory=list)
+    path: list[tuple[int, float]] = field(default_factory=list)
+    every: int = 1
+
+    def record(self, step: int, lr: float, events: Sequence[Event], *, is_restored: bool) -> None:
+        """Add what happened at a step, and the rate from then on."""
+        for event in events:
+            is_back = is_restored and event.signal in ("stall", "collapse")
+            reason = event.reason + (" The last good weights are back." if is_back else "")
+            self.entries.append(Entry(step, lr, event.signal, reason))
+        if not self.path or step - self.path[-1][0] >= self.every:
+            self.path = [*self.path, (step, lr)]
         if len(self.path) > _MAX_POINTS:
             self.path = self.path[::2]
-            self._every = 2 * max(1, self.path[1][0] - self.path[0][0]) // 2
+            self.every = max(1, self.path[1][0] - self.path[0][0])
 
     def publish(self, trial: BaseTrial) -> None:
         """Write what fits: about 4 kB, whatever the length of the run."""
-        value = {
-            "path": [[step, _short(lr)] for step, lr in self.path],
-            "moves": [[e.step, _short(e.lr), e.signal] for e in self.entries[-_MAX_POINTS:]],
-        }
-        attributes.write_live(trial, adjustment=value)
+        path = [[step, _short(lr)] for step, lr in self.path]
+        moves = [[e.step, _short(e.lr), e.signal] for e in self.entries[-_MAX_POINTS:]]
+        attributes.write_live(trial, adjustment={"path": path, "moves": moves})
 
     def state_dict(self) -> dict[str, Any]:
-        """Return plain lists."""
-        return {
-            "entries": [list(entry) for entry in self.entries],
-            "path": [list(point) for point in self.path],
-            "every": self._every,
-        }
+        """Return the fields in plain lists and tuples."""
+        return vars(self) | {"entries": [tuple(entry) for entry in self.entries]}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken."""
-        self.entries = [Entry(*entry) for entry in state_dict["entries"]]
-        self.path = [(step, lr) for step, lr in state_dict["path"]]
-        self._every = state_dict["every"]
+    @classmethod
+    def from_state_dict(cls, state_dict: dict[str, Any]) -> MoveLog:
+        """Go on where ``state_dict`` was taken."""
+        return cls(**(state_dict | {"entries": [Entry(*e) for e in state_dict["entries"]]}))
 
 
 def _short(lr: float) -> float:

@@ -1,25 +1,26 @@
-"""How a plan becomes the options of Phase 2, and what the options are by default."""
+"""The options of ``BisectionLR``: their checks, their defaults, and how a plan becomes them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
+from torch.optim import Optimizer
 
+from optuna_bisect._checks import check_positive, check_share
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.training.param_groups import first_rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch.optim import Optimizer
+    import torch
 
     from optuna_bisect.study.trial_plan import TrialPlan
 
+# The shortest leg of a race, in intervals.
 _MIN_LEVELS = 8
-"""The shortest leg of a race, in intervals."""
+# The longest leg, as a share of the run: in shorter runs there is no race.
 _MAX_LEG = 0.1
-"""The longest leg, as a share of the run: in shorter runs there is no race."""
 
 
 def check_options(
@@ -30,16 +31,14 @@ def check_options(
     leg_fraction: float,
 ) -> None:
     """Reject what the schedule and the feedback do not check themselves."""
-    if not isinstance(optimizer, torch.optim.Optimizer):
+    if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an Optimizer but got {type(optimizer).__name__}.")
-    if steps_per_call < 1:
-        raise ValueError(f"steps_per_call must be at least 1 but got {steps_per_call}.")
-    if interval_steps is not None and interval_steps < 1:
-        raise ValueError(f"interval_steps must be at least 1 but got {interval_steps}.")
     if restore is not None and not (isinstance(restore, (tuple, list)) and len(restore) == 2):
         raise ValueError(f"restore must be a pair (model, optimizer) but got {restore!r}.")
-    if not 0 <= leg_fraction <= 1:
-        raise ValueError(f"leg_fraction must be in [0, 1] but got {leg_fraction}.")
+    check_positive("steps_per_call", steps_per_call, whole=True)
+    if interval_steps is not None:
+        check_positive("interval_steps", interval_steps, whole=True)
+    check_share("leg_fraction", leg_fraction)
 
 
 def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
@@ -48,7 +47,7 @@ def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
         raise TypeError(
             "BisectionLR.step needs the training loss but got none. In Lightning configure the "
             "scheduler with 'reduce_on_plateau': True and 'monitor'; in Transformers step it in a "
-            "callback (README.md)."
+            "callback (studies/README.md)."
         )
     return train_loss
 
@@ -58,20 +57,17 @@ def plan_options(
 ) -> dict[str, Any]:
     """Turn the plan of a final trial into arguments that the constructor accepts.
 
-    By default the rate is the corrected one, constant, with a long anneal: the start of the law,
-    the winner's own rate, ruins some networks within a few steps (studies/LOG.md).
+    A constant rate is the corrected one. Only a decay starts at the winner's own rate, which ruins
+    some networks within a few steps (studies/LOG.md).
 
     Args:
         plan: The plan.
         optimizer: Its rate stands in where the plan has none.
         chosen: Options that the user gave; they take precedence.
-
-    Returns:
-        The plan's options with the user's.
     """
-    start, shape = plan.start_lr or first_rate(optimizer), dict[str, Any]()
-    if plan.lr is not None and chosen.get("decay") in (None, "none"):
-        start, shape = plan.lr, {"decay": "none", "anneal_fraction": 0.5}
+    start = plan.start_lr or first_rate(optimizer)
+    if plan.lr is not None and chosen.get("decay", "none") == "none":
+        start = plan.lr
     bracket, probe_steps = plan.bracket, plan.probe_steps
     if bracket is not None:
         # A corrected rate, or the next one after a final trial that diverged, may lie below.
@@ -87,7 +83,6 @@ def plan_options(
         "feedback": chosen.get("probe_steps", probe_steps) is not None,
         # The search has found the rate; a race would pay for it a second time.
         "leg_fraction": 0.0,
-        **shape,
         **chosen,
     }
 

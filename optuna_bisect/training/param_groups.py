@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from torch.optim import Optimizer
 
@@ -44,14 +45,14 @@ def write_rates(optimizer: Optimizer, rates: Sequence[float | torch.Tensor]) -> 
             group["lr"] = lr
 
 
-def keep_rates(optimizer: Optimizer, load: Callable[[], bool]) -> bool:
-    """Load an optimizer's state without its rates.
+@contextmanager
+def keep_rates(optimizer: Optimizer) -> Iterator[None]:
+    """Keep the rates, in the very same tensors, while an optimizer's state is loaded.
 
-    A captured graph reads the rate from the very tensor that it was captured with, and loading
-    would put another one in its place.
+    A captured graph reads the rate from the tensor that it was captured with, and loading would
+    put another one in its place.
     """
     rates = [group["lr"] for group in optimizer.param_groups]
-    is_loaded = load()
+    yield
     for group, lr in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = lr
-    return is_loaded

@@ -1,11 +1,21 @@
-"""The last good weights of a run, in memory."""
+"""The last good weights of a run, in memory: when they are copied, and when they come back."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
+from optuna_bisect.feedback.detectors import is_healthy
+from optuna_bisect.training.param_groups import keep_rates
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+    from optuna_bisect.feedback.settings import Settings
+    from optuna_bisect.feedback.state import State
+
+# Copies after which the last good one is trusted even if the run collapses twice.
+_N_PROVEN = 6
 
 
 class Restorable(Protocol):
@@ -31,79 +41,77 @@ class Snapshot:
 
     def __init__(self, targets: tuple[Restorable, ...]) -> None:
         self._targets = targets
-        self._start = self._good = self._copies()
-        self._pending: list[Any] | None = None
+        self.start = self.good = self._copies()
+        self.pending: list[Any] | None = None
         self.n_offers = 0
-        self._is_proven = False
+        self.is_proven = False
 
     def offer(self) -> None:
         """Copy the present state, and trust the copy before it."""
         self.n_offers += 1
-        if self._pending is not None:
-            self._good, self._is_proven = self._pending, True
-        self._pending = self._copies()
+        if self.pending is not None:
+            self.good, self.is_proven = self.pending, True
+        self.pending = self._copies()
 
     def keep(self) -> None:
         """Trust the present state at once."""
-        self._good, self._pending, self._is_proven = self._copies(), None, True
+        self.good, self.pending, self.is_proven = self._copies(), None, True
 
-    def rewind(self) -> bool:
-        """Put the first state back, and keep the last good one."""
-        return self._put_back(self._start)
+    def distrust(self) -> None:
+        """Take the first state for the last good one, which turned out to be none."""
+        self.good, self.n_offers, self.is_proven = self.start, 0, False
 
-    def restore(self) -> bool:
-        """Put the last good state back; it can be put back again."""
-        return self._put_back(self._good)
+    @property
+    def earlier(self) -> list[Any] | None:
+        """An earlier state of a run that is not ruined, None where only the first is there."""
+        return self.good if self.is_proven else self.pending
 
-    def step_back(self) -> bool:
-        """Put an earlier state of a run that is not ruined back, unless only the first is there.
-
-        Returns:
-            Whether there was one.
-        """
-        state = self._good if self._is_proven else self._pending
-        if state is None:
+    def put_back(self, states: list[Any] | None) -> bool:
+        """Load one of the copies, which can be put back again; False where there is none."""
+        self.pending = None
+        if states is None:
             return False
-        return self._put_back(state)
-
-    def restart(self) -> bool:
-        """Put the first state back, where the last good one turned out to be none."""
-        self._good, self.n_offers, self._is_proven = self._start, 0, False
-        return self._put_back(self._start)
+        for target, state in zip(self._targets, states, strict=True):
+            # An optimizer keeps the tensors that it is given and updates them in place.
+            target.load_state_dict(copy.deepcopy(state))
+        return True
 
     def state_dict(self) -> dict[str, Any]:
         """Return every copy: tensors, so that a run may resume bit by bit."""
-        return {
-            "start": self._start,
-            "good": self._good,
-            "pending": self._pending,
-            "n_offers": self.n_offers,
-            "is_proven": self._is_proven,
-        }
+        return {name: value for name, value in vars(self).items() if name != "_targets"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the copies of `state_dict` instead of the own ones."""
-        self._start, self._good = state_dict["start"], state_dict["good"]
-        self._pending, self.n_offers = state_dict["pending"], state_dict["n_offers"]
-        self._is_proven = state_dict["is_proven"]
-
-    def _put_back(self, states: list[Any]) -> bool:
-        self._pending = None
-        for target, state in zip(self._targets, states, strict=True):
-            # An optimizer keeps the tensors that it is given and updates them in place.
-            target.load_state_dict(_copy(state))
-        return True
+        """Take the copies of ``state_dict`` instead of the own ones."""
+        vars(self).update(state_dict)
 
     def _copies(self) -> list[Any]:
-        return [_copy(target.state_dict()) for target in self._targets]
+        return [copy.deepcopy(target.state_dict()) for target in self._targets]
 
 
-def _copy(state: Any) -> Any:
-    """Copy a nest of dictionaries and lists, its tensors cut from their graph."""
-    if isinstance(state, torch.Tensor):
-        return state.detach().clone()
-    if isinstance(state, dict):
-        return {key: _copy(value) for key, value in state.items()}
-    if isinstance(state, list):
-        return [_copy(value) for value in state]
-    return copy.deepcopy(state)
+def follow(snapshot: Snapshot, optimizer: Optimizer, state: State, settings: Settings) -> bool:
+    """Keep the weights or put earlier ones back, as the state after an interval says.
+
+    The optimizer keeps its rates, whatever is put back. A copy of healthy weights is due once a
+    window.
+
+    Returns:
+        Whether weights were put back.
+    """
+    race = state.race
+    if race is not None and race.keeps:
+        snapshot.keep()
+    if race is not None and race.returns != "nothing":
+        states: list[Any] | None = snapshot.start if race.returns == "first" else snapshot.good
+    elif "stall" in state.signals:
+        states = snapshot.earlier
+    elif "collapse" in state.signals:
+        if state.n_collapses > 1 and snapshot.n_offers < _N_PROVEN:
+            # Dead units can look healthy for a while; they collapse again and again.
+            snapshot.distrust()
+        states = snapshot.good
+    else:
+        if state.n_intervals % settings.window == 0 and is_healthy(state):
+            snapshot.offer()
+        return False
+    with keep_rates(optimizer):
+        return snapshot.put_back(states)

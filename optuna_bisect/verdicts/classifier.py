@@ -43,107 +43,67 @@ def classify(
     is_patient: bool = False,
     sign: int = 1,
 ) -> Verdict | None:
-    """Judge a run from its loss curve, as early as the evidence allows.
+    """Judge a run from its loss curve; return None while there is not enough evidence.
 
-    Divergence is the wrong target: it sets in a median 1.6 decades above the best rate. So a run
-    is compared with the incumbent at equal steps, and absolute signs serve only until there is
-    one.
-
-    Args:
-        curve: The reports so far, lower is better.
-        rate: The run's learning rate.
-        initial: The loss before training, shared by all probes. None: unknown.
-        incumbent: The best balanced probe so far. None: there is none.
-        probe_steps: Length of a probe in steps. A run of that length gets a verdict in any case;
-            None: a run that is neither cut nor diverged gets none.
-        is_patient: Whether a run that looks flat is left to run to its end.
-        sign: 1, or -1 where the reports are maximised and their signs were turned.
-
-    Returns:
-        The verdict, or None while there is not enough evidence.
+    Divergence sets in a median 1.6 decades above the best rate, too far to aim at. So a run is
+    compared with ``incumbent``, the best balanced run so far, at equal steps, and judged alone
+    only where there is none. A run of ``probe_steps`` gets a verdict in any case; None: no run
+    ends there. ``initial`` is the loss before training, None where unknown. ``is_patient`` lets a
+    run that looks flat go on to its end. ``sign`` is -1 where ``curve`` holds maximised scores
+    with their signs turned.
     """
     if not len(curve):
         return None
     if not curve.is_finite:
         return not_finite(curve, sign)
-    over = probe_steps is not None and curve.horizon >= probe_steps
     if incumbent is None or not len(incumbent.curve):
-        return _judge_alone(curve, initial, probe_steps, over, is_patient=is_patient, sign=sign)
-    if over:
-        return _judge_end(curve, rate, initial, incumbent, sign)
-    return _judge_progress(curve, rate, initial, incumbent, probe_steps=probe_steps, sign=sign)
+        return _judge_alone(curve, initial, probe_steps, is_patient=is_patient, sign=sign)
+    start = incumbent.curve.losses[0] if initial is None else initial
+    if probe_steps is None or curve.horizon < probe_steps:
+        return _judge_progress(curve, rate, start, incumbent, probe_steps=probe_steps, sign=sign)
+    best = float(np.interp(curve.steps[-1], incumbent.curve.steps, incumbent.curve.losses))
+    own = best + gap_between(curve, incumbent.curve, start).difference
+    return compare_ends(own, rate, best, incumbent, progress=start - best, sign=sign)
 
 
 def not_finite(curve: Curve, sign: int = 1) -> Verdict:
-    """Return the one verdict that is certain: overshoot, at the first loss that is not finite."""
+    """Return the verdict on a curve that is not finite: an overshoot, and the only certain one."""
     pairs = zip(curve.steps, curve.losses, strict=True)
     step = next(s for s, loss in pairs if not math.isfinite(loss))
     return Verdict("overshoot", confidence.CERTAIN, reasons.not_finite(step, sign))
 
 
 def _decades(rate: float, other: float) -> float:
-    """Return the distance of two rates; 0 on a linear range that is not positive."""
+    """Return the distance of two rates in decades; 0 on a linear range that is not positive."""
     return abs(math.log10(rate / other)) if min(rate, other) > 0 else 0.0
 
 
 def _judge_progress(
-    curve: Curve,
-    rate: float,
-    initial: float | None,
-    incumbent: Run,
-    *,
-    probe_steps: int | None,
-    sign: int,
+    curve: Curve, rate: float, start: float, incumbent: Run, *, probe_steps: int | None, sign: int
 ) -> Verdict | None:
     if rate == incumbent.rate:
         return None
-    start = incumbent.curve.losses[0] if initial is None else initial
     # An incumbent that still runs is shorter than a probe; a run that is none may take its time.
     horizon = math.inf if probe_steps is None else max(incumbent.curve.horizon, probe_steps)
     share = is_behind(curve, start, incumbent.curve, horizon)
     if share is None:
         return None
     name, where = side_of(rate, incumbent.rate)
-    sure = confidence.of_cut(
-        _decades(rate, incumbent.rate),
-        share / least_share(curve, horizon),
-        len(curve) - N_SKIPPED,
-    )
+    ratio, n_reports = share / least_share(curve, horizon), len(curve) - N_SKIPPED
+    sure = confidence.of_cut(_decades(rate, incumbent.rate), ratio, n_reports)
     number = incumbent.number
-    reason = reasons.lag(curve, start, share=share, number=number, where=where, sign=sign)
+    reason = reasons.lag(curve, start, share, number=number, where=where, sign=sign)
     return Verdict(name, sure, reason)
 
 
-def _judge_end(
-    curve: Curve, rate: float, initial: float | None, incumbent: Run, sign: int
-) -> Verdict:
-    best = float(np.interp(curve.steps[-1], incumbent.curve.steps, incumbent.curve.losses))
-    start = incumbent.curve.losses[0] if initial is None else initial
-    own = best + gap_between(curve, incumbent.curve, start).difference
-    return compare_ends(own, rate, best, incumbent, progress=start - best, sign=sign)
-
-
 def compare_ends(
-    own: float,
-    rate: float,
-    best: float,
-    incumbent: Run,
-    *,
-    progress: float = 0.0,
-    sign: int = 1,
+    own: float, rate: float, best: float, incumbent: Run, *, progress: float = 0.0, sign: int = 1
 ) -> Verdict:
-    """Judge a run that was not cut by where it ended.
+    """Judge a run that was not cut by where it ended: balanced where it is the best, or as good.
 
-    Args:
-        own: Its last loss, or what it returned, lower is better.
-        rate: Its rate.
-        best: The incumbent's at the same step.
-        incumbent: The best balanced run so far.
-        progress: The incumbent's progress up to there; 0 or less: unknown.
-        sign: 1, or -1 where the numbers were maximised and their signs were turned.
-
-    Returns:
-        Balanced if it is the best so far or as good, else the side on which it lies.
+    ``own`` and ``best`` are the last losses, or the returned values, of this run and of the
+    incumbent, the best balanced run so far. ``progress`` is the incumbent's, 0 or less where
+    unknown. ``sign`` is -1 where the numbers were maximised and their signs turned.
     """
     compared = reasons.ends(own, best, incumbent.number, sign)
     near = confidence.of_best(_decades(rate, incumbent.rate))
@@ -160,36 +120,27 @@ def compare_ends(
 
 
 def _judge_alone(
-    curve: Curve,
-    initial: float | None,
-    probe_steps: int | None,
-    over: bool,
-    *,
-    is_patient: bool,
-    sign: int,
+    curve: Curve, initial: float | None, probe_steps: int | None, *, is_patient: bool, sign: int
 ) -> Verdict | None:
-    """Judge without an incumbent: by level and trend against the curve's own noise."""
+    """Judge without a run to compare with: by level and trend against the curve's own noise."""
     if probe_steps is None or curve.horizon < RECOVERY_SHARE * probe_steps:
         return None
+    over = curve.horizon >= probe_steps
     known = initial is not None and starts_untrained(curve)
     if not over and (not known or len(curve) <= N_SKIPPED):
         return None
     start = curve.losses[0] if initial is None else initial
     if is_above(curve, start):
-        return _judge_rise(curve, start, sign)
+        sure = confidence.of_rise(unevenness_of(curve, start))
+        return Verdict("overshoot", sure, reasons.rise(curve, start, sign))
     if is_flat(curve, start):
         is_open = not over and (is_patient or is_leaving(curve, start))
         return None if is_open else _judge_flat(curve, start, sign)
     return _judge_descent(curve, start, sign) if over else None
 
 
-def _judge_rise(curve: Curve, start: float, sign: int) -> Verdict:
-    sure = confidence.of_rise(unevenness_of(curve, start))
-    return Verdict("overshoot", sure, reasons.rise(curve, start, sign))
-
-
 def _judge_flat(curve: Curve, start: float, sign: int) -> Verdict:
-    """Guess which kind of flat this is; the search takes no direction from it."""
+    """Guess whether a flat curve is too high or too low; the search takes no direction from it."""
     if has_jumped(curve, start):
         return Verdict("overshoot", confidence.FLAT, reasons.jump(curve, start, sign))
     reason = reasons.flat(curve, start, sign)

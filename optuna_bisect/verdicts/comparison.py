@@ -32,14 +32,9 @@ _remembered = functools.lru_cache(maxsize=4096)
 
 
 def recent_levels(curve: Curve, other: Curve) -> tuple[float, float] | None:
-    """Return the mean of a run's last reports, and of another one's at the same steps.
+    """Return the mean of a run's last reports, and of another run's at the same steps.
 
-    Args:
-        curve: The run.
-        other: The other one, interpolated where the steps differ.
-
-    Returns:
-        Both means, None where either has too few reports.
+    None where either run has too few reports.
     """
     if len(curve) <= N_SKIPPED or len(other) <= N_SKIPPED:
         return None
@@ -51,12 +46,8 @@ def recent_levels(curve: Curve, other: Curve) -> tuple[float, float] | None:
 def least_share(curve: Curve, horizon: float) -> float:
     """Return the share of the incumbent's progress below which a run is behind.
 
-    Args:
-        curve: The run's reports so far.
-        horizon: Length of a probe in steps, infinite where the run is none.
-
-    Returns:
-        ``PROGRESS_RATIO`` at the beginning of the probe, 1 at its end, in proportion between.
+    The share rises with the steps that were run, up to ``horizon``: the length of a probe,
+    infinite for a run that is no probe.
     """
     return PROGRESS_RATIO + (1 - PROGRESS_RATIO) * min(1.0, curve.horizon / horizon)
 
@@ -64,22 +55,12 @@ def least_share(curve: Curve, horizon: float) -> float:
 def is_behind(
     curve: Curve, initial: float, incumbent: Curve, horizon: float | None = None
 ) -> float | None:
-    """Compare the progress of a run with the incumbent's at equal steps.
+    """Return the share of the incumbent's progress that a run made; None where the run keeps up.
 
-    With the progress p of the run, p* of the incumbent, the least share r and the standard error e
+    With the progress p of the run, p* of the incumbent, ``least_share`` r and the standard error e
     of the incumbent's noise, a run is behind when ``p + CUT_MARGIN * e < r * p*``. Here p* is what
-    the incumbent holds: its level at the same steps or at its own end, whichever is worse.
-
-    Args:
-        curve: The run's reports so far, finite.
-        initial: The loss before training, which both share.
-        incumbent: The incumbent's reports, interpolated where the steps differ.
-        horizon: Length of a probe in steps, infinite where the run is none. None: that of the
-            incumbent's run.
-
-    Returns:
-        The share of the incumbent's progress that the run made, where that is below
-        ``least_share``; None where the run keeps up or where it is too early to say.
+    the incumbent holds: its level at the same steps or at its own end, whichever is worse. A
+    ``horizon`` of None is the incumbent's.
     """
     levels = recent_levels(curve, incumbent)
     if levels is None:
@@ -105,18 +86,10 @@ def leads(curve: Curve, best: Curve, initial: float = 0.0, lead: float = 1.0) ->
 
 @_remembered
 def rises_alike(curve: Curve, other: Curve, initial: float) -> bool:
-    """Tell whether two runs rise so much alike that the rise cannot come from their rates.
+    """Tell whether two finite curves rise so much alike that their rates cannot be the reason.
 
-    Runs with one seed meet the same hard batches. Divergence grows with the rate; the rise of the
-    data is the same at every rate that is too low to learn.
-
-    Args:
-        curve: A finite curve that stands above the initial loss.
-        other: A finite curve at a clearly different rate.
-        initial: The loss before training.
-
-    Returns:
-        Whether the last levels at equal steps differ by at most ``ALIKE`` of the rise.
+    Runs with one seed meet the same hard batches. Divergence grows with the rate; a rise that
+    comes from the data is the same at every rate that is too low to learn.
     """
     own = curve.until(other.steps[-1])
     if len(own) <= N_SKIPPED:
@@ -127,44 +100,31 @@ def rises_alike(curve: Curve, other: Curve, initial: float) -> bool:
 
 
 class Gap(NamedTuple):
-    """How far apart two runs end.
-
-    Attributes:
-        difference: Loss of the one minus loss of the other, below zero where the one is better.
-        error: Standard error of that difference.
-    """
+    """By how much one run ends above another one, with the standard error of that difference."""
 
     difference: float
     error: float
 
     @property
     def is_tie(self) -> bool:
-        """Whether the one ends as low as the other, as far as noise lets one see."""
+        """Whether the one run ends as low as the other, as far as noise lets one see."""
         return self.difference <= TIE_MARGIN * self.error
 
 
 @_remembered
 def gap_between(curve: Curve, best: Curve, initial: float | None) -> Gap:
-    """Compare the ends of two runs.
+    """Compare the ends of two finite curves; ``best`` is interpolated where the steps differ.
 
     The last reports say most about a longer run, but a single one may be as noisy as the runs
     differ. So as many are averaged as it takes to see ``SAME_END`` of the progress: one where
-    reports are quiet. The noise is that of the difference at equal steps: what both share, such
-    as hard batches in runs with one seed, cancels out.
-
-    Args:
-        curve: A finite curve.
-        best: Another one, interpolated where the steps differ.
-        initial: The loss before training, None if unknown: the other's first report.
-
-    Returns:
-        The gap.
+    reports are quiet. The noise is that of the difference at equal steps, where what both runs
+    share, such as hard batches, cancels out. An ``initial`` of None is taken from the first report
+    of ``best``.
     """
     difference = np.asarray(curve.losses) - np.interp(curve.steps, best.steps, best.losses)
     noise = noise_of(difference[N_SKIPPED:].tolist())
     start = best.losses[0] if initial is None else initial
     aim = SAME_END * (start - float(np.mean(best.losses[-N_AVERAGED:])))
     n_most = max(1, int(MAX_SHARE * (len(difference) - N_SKIPPED)))
-    n = math.ceil((noise / aim) ** 2) if noise < aim * math.sqrt(n_most) else n_most
-    n = max(1, n)
+    n = max(1, math.ceil((noise / aim) ** 2)) if noise < aim * math.sqrt(n_most) else n_most
     return Gap(float(np.mean(difference[-n:])), noise / math.sqrt(n))

@@ -33,10 +33,8 @@ _CUT = (1.8, 1.8, -1.3, 0.2)
 def of_cut(decades: float, ratio: float, n_reports: int) -> float:
     """Return how sure a cut behind the incumbent is.
 
-    Args:
-        decades: Distance of the two rates.
-        ratio: Progress over the least that is not cut; what is below 0 counts as 0.
-        n_reports: Number of reports that could have been judged, at least 1.
+    ``decades`` lie between the two rates; ``ratio`` is the progress over the least that is not
+    cut; ``n_reports`` is the number that could have been judged, at least 1.
     """
     base, per_decade, per_ratio, per_report = _CUT
     odds = base + per_decade * decades + per_ratio * min(max(ratio, 0.0), 1.0)
@@ -44,20 +42,12 @@ def of_cut(decades: float, ratio: float, n_reports: int) -> float:
 
 
 def of_best(decades: float) -> float:
-    """Return how sure it is that the best run so far is the best: the nearer the one it beat.
-
-    Args:
-        decades: Distance of the two rates; between far ones there is room for a better one.
-    """
+    """Return how sure the best run so far is, at a rate ``decades`` from the one that it beat."""
     return _limit(0.8 - 0.2 * decades)
 
 
 def of_end(shortfall: float) -> float:
-    """Return how sure it is that a run which ended worse lost on its side.
-
-    Args:
-        shortfall: What it lacks at the end, as a share of the better run's progress.
-    """
+    """Return how sure a worse end is; ``shortfall`` is its lag as a share of the best progress."""
     return _limit(1 - 0.2 * math.exp(-10 * max(shortfall, 0.0)))
 
 
@@ -65,19 +55,13 @@ def of_rise(unevenness: float) -> float:
     """Return how sure it is that a rise above the initial loss is a divergence.
 
     Hard batches lift the loss of any low rate by about the same at each report; divergence grows.
-
-    Args:
-        unevenness: Largest over median departure from the initial loss, at least 1.
+    ``unevenness`` is the largest over the median departure from the initial loss.
     """
     return _limit(1 - 1 / max(unevenness, 1.0))
 
 
 def of_straight(late_share: float) -> float:
-    """Return how sure it is that a run which has not flattened is too slow.
-
-    Args:
-        late_share: Share of the progress that was made in the second half.
-    """
+    """Return how sure it is that a run with so much progress in its second half is too slow."""
     return _limit(min(0.8 + 0.25 * late_share, 0.95))
 
 

@@ -23,12 +23,7 @@ N_SKIPPED = 2
 
 @dataclass(frozen=True)
 class Curve:
-    """A loss curve as it was reported.
-
-    Args:
-        steps: Ascending step numbers, shape (n,).
-        losses: Losses at these steps, lower is better, shape (n,). May be not finite.
-    """
+    """A reported loss curve: ascending steps, and losses to be minimised, finite or not."""
 
     steps: tuple[int, ...] = ()
     losses: tuple[float, ...] = ()
@@ -55,13 +50,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Run:
-    """A training run by what a comparison needs.
-
-    Args:
-        number: Its trial number.
-        rate: Its learning rate.
-        curve: Its loss curve.
-    """
+    """A training run by what a comparison needs; ``number`` is the number of its trial."""
 
     number: int
     rate: float
@@ -69,18 +58,11 @@ class Run:
 
 
 def noise_of(losses: Sequence[float]) -> float:
-    """Estimate the standard deviation of the noise on a curve.
+    """Estimate the standard deviation of the noise on finite losses; 0.0 for fewer than two.
 
     Second differences cancel any straight trend; of white noise with deviation s they have the
     variance 6 s^2 (Gasser, Sroka and Jennen-Steinmetz 1986, equation 2.5, on an even grid). Their
-    median is used because one spike would spoil a mean.
-
-    Args:
-        losses: Finite losses, shape (n,).
-
-    Returns:
-        The estimate in units of the loss; from the one first difference where there are two
-        losses, 0.0 for fewer.
+    median is used because one spike would spoil a mean. Two losses have only a first difference.
     """
     if len(losses) < 3:
         return float(np.ptp(losses)) / (0.6745 * math.sqrt(2)) if len(losses) else 0.0

@@ -15,6 +15,10 @@ def _show(loss: float, sign: int) -> str:
     return f"{sign * loss:.4g}"
 
 
+def _levels(curve: Curve, start: float, sign: int) -> str:
+    return f"{_word(sign)} {_show(curve.losses[-1], sign)}, at first {_show(start, sign)}"
+
+
 def _word(sign: int) -> str:
     return "loss" if sign > 0 else "score"
 
@@ -24,13 +28,13 @@ def not_finite(step: int, sign: int) -> str:
     return f"{_word(sign)} is not finite at step {step}"
 
 
-def lag(curve: Curve, start: float, *, share: float, number: int, where: str, sign: int) -> str:
-    """Say how far a run is behind the incumbent, and on which side of it its rate lies."""
+def lag(curve: Curve, start: float, share: float, *, number: int, where: str, sign: int) -> str:
+    """Say how far a run is behind trial ``number``, and on which side of that the rate lies."""
     step = curve.steps[-1]
     if share > 0:
         return f"progress {share:.2f} of trial {number}'s at step {step}; rate {where} it"
-    level = f"{_word(sign)} {_show(curve.losses[-1], sign)}, at first {_show(start, sign)}"
-    return f"no progress at step {step} ({level}), unlike trial {number}; rate {where} it"
+    levels = _levels(curve, start, sign)
+    return f"no progress at step {step} ({levels}), unlike trial {number}; rate {where} it"
 
 
 def ends(own: float, best: float, number: int, sign: int) -> str:
@@ -54,28 +58,28 @@ def jump(curve: Curve, start: float, sign: int) -> str:
 
 
 def flat(curve: Curve, start: float, sign: int) -> str:
-    """Say that a run shows no progress, or that it cannot show any."""
+    """Say that a run shows no progress, or that one report alone cannot show any."""
     if len(curve) < 2:
         level = f"{_word(sign)} {_show(curve.losses[-1], sign)} at step {curve.steps[-1]}"
         return f"one report alone shows no progress: {level}"
-    level = f"{_word(sign)} {_show(curve.losses[-1], sign)}, at first {_show(start, sign)}"
-    return f"no progress beyond the noise at step {curve.steps[-1]}: {level}"
+    levels = _levels(curve, start, sign)
+    return f"no progress beyond the noise at step {curve.steps[-1]}: {levels}"
 
 
 def erratic(curve: Curve, sign: int) -> str:
-    """Say that it jumped about instead."""
+    """Say that a run jumped about instead of making progress."""
     return f"at {'most' if sign > 0 else 'least'} {_show(max(curve.losses), sign)}: no direction"
 
 
 def descent(curve: Curve, start: float, sign: int) -> str:
-    """Say how far a run came."""
+    """Say how far a run came in its direction of progress."""
     verb = "descends" if sign > 0 else "rises"
     way = f"from {_show(start, sign)} to {_show(curve.losses[-1], sign)}"
     return f"{verb} {way} by step {curve.steps[-1]}"
 
 
 def answered(loser: Run, number: int, where: str) -> str:
-    """Say that others have seen a rate lose that lies nearer to the best one."""
+    """Say that others have seen a rate lose that lies nearer to the best one, trial ``number``."""
     return (
         f"answered by others: trial {loser.number} at {loser.rate:.3g}, nearer to trial {number}, "
         f"has lost; rate {where} both"

@@ -21,15 +21,10 @@ SIGNIFICANCE = 2.0
 
 
 def progress_of(curve: Curve, initial: float) -> float:
-    """Measure progress in standard errors of the curve's own noise.
+    """Return the progress of a finite curve in standard errors of its own noise.
 
-    Args:
-        curve: A finite curve.
-        initial: The loss before training.
-
-    Returns:
-        Initial loss minus the median of the last reports, so that one spike does not count, over
-        the standard error of that difference; positive where the loss came down.
+    Progress is the initial loss minus the median of the last reports, so that one spike does not
+    count; positive where the loss came down.
     """
     recent = curve.losses[max(min(N_SKIPPED, len(curve) - 1), len(curve) - N_AVERAGED) :]
     gained = initial - float(np.median(recent))
@@ -91,34 +86,24 @@ def starts_untrained(curve: Curve) -> bool:
 
 
 def unevenness_of(curve: Curve, initial: float) -> float:
-    """Measure how unevenly a curve departs from the initial loss.
+    """Return the largest over the median departure from the initial loss, after the first report.
 
-    Args:
-        curve: A finite curve.
-        initial: The loss before training.
-
-    Returns:
-        Largest over median departure of the reports after the first: near 1 where all are moved
-        alike, as by hard batches; huge where the loss explodes. 1.0 where nothing moved.
+    Near 1 where all reports are moved alike, as by hard batches; huge where the loss explodes; 1.0
+    where nothing moved.
     """
     departures = [abs(loss - initial) for loss in curve.losses[1:]]
     largest = max(departures, default=0.0)
-    middle = float(np.median(departures)) if departures else 0.0
     if largest == 0:
         return 1.0
+    middle = float(np.median(departures))
     return largest / middle if middle > 0 else math.inf
 
 
 def late_share_of(curve: Curve, initial: float) -> float:
-    """Measure which share of its progress a run made in its second half.
+    """Return the share of its progress that a finite curve made in its second half.
 
-    Args:
-        curve: A finite curve.
-        initial: The loss before training.
-
-    Returns:
-        0.5 for a straight descent, near 0 for one that has flattened; 0.0 where there are too few
-        reports to tell, or no progress.
+    0.5 for a straight descent, near 0 for one that has flattened; 0.0 where there are too few
+    reports to tell, or no progress.
     """
     if len(curve) < 2 * N_AVERAGED:
         return 0.0

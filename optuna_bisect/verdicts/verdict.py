@@ -28,7 +28,7 @@ class Verdict:
     reason: str
 
     def __post_init__(self) -> None:
-        """Reject what no rule can have meant."""
+        """Reject an unknown name and an impossible confidence."""
         if self.name not in VERDICT_NAMES:
             raise ValueError(f"A verdict is one of {VERDICT_NAMES} but got {self.name!r}.")
         if not 0.5 < self.confidence <= 1:
@@ -36,7 +36,7 @@ class Verdict:
 
 
 def side_of(rate: float, best_rate: float) -> tuple[VerdictName, str]:
-    """Name the verdict on a rate that lost to the best one, and where it lies."""
+    """Name the verdict on a rate that lost to the best one, and on which side of that it lies."""
     if rate > best_rate:
         return "overshoot", "above"
     return "undershoot", "below"

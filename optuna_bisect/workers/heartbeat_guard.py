@@ -10,12 +10,12 @@ storage object itself is told, and only where it has a heartbeat.
 from __future__ import annotations
 
 import copy
+import functools
 import threading
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import TrialState
 
@@ -41,17 +41,13 @@ class TrialLost(TrialPruned):
 
 
 class HeartbeatGuard:
-    """Watches the trials that the threads of this process run.
+    """Watches the trials of this process's threads, between a storage and its callers."""
 
-    Args:
-        storage: A storage with a heartbeat; the guard goes between this object and its callers.
-    """
-
-    def __init__(self, storage: BaseStorage) -> None:
+    def __init__(self, storage: BaseHeartbeat) -> None:
         self._threads: dict[int, int] = {}
         self._inner = storage
         for name in _WRITES:
-            setattr(storage, name, _Write(self, name))
+            setattr(storage, name, functools.partial(self.write, name))
         setattr(storage, "get_trial", self.get_trial)  # noqa: B010 (mypy: no method may change)
         setattr(storage, "set_trial_state_values", self.finish)  # noqa: B010
         setattr(storage, _GUARD, self)
@@ -68,12 +64,22 @@ class HeartbeatGuard:
         """Call the storage's own method: by its class, so that copies do not call the guard."""
         return getattr(type(self._inner), name)(self._inner, *args, **kwargs)
 
+    def write(self, name: str, trial_id: int, *args: Any, **kwargs: Any) -> None:
+        """Write to a running trial by the storage's own method of this name."""
+        try:
+            self.call(name, trial_id, *args, **kwargs)
+        except UpdateFinishedTrialError as error:
+            if not self.owns(trial_id):
+                raise
+            reason = "lost: the heartbeat failed this trial while its worker stood still"
+            raise TrialLost(reason) from error
+
     def is_lost(self, trial_id: int) -> bool:
         """Tell whether another worker ended a trial that this thread runs."""
         return self.owns(trial_id) and self.call("get_trial", trial_id).state.is_finished()
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """Return a trial; one of our own runs until this thread says that it has ended."""
+        """Return a trial; to this thread its own trials run until the thread has ended them."""
         trial: FrozenTrial = self.call("get_trial", trial_id)
         if self.owns(trial_id) and trial.state == TrialState.FAIL:
             trial = copy.deepcopy(trial)
@@ -96,22 +102,6 @@ class HeartbeatGuard:
                 del self._threads[trial_id]
 
 
-class _Write:
-    """A storage's method that writes to a running trial."""
-
-    def __init__(self, guard: HeartbeatGuard, name: str) -> None:
-        self._guard, self._name = guard, name
-
-    def __call__(self, trial_id: int, *args: Any, **kwargs: Any) -> None:
-        try:
-            self._guard.call(self._name, trial_id, *args, **kwargs)
-        except UpdateFinishedTrialError as error:
-            if not self._guard.owns(trial_id):
-                raise
-            reason = "lost: the heartbeat failed this trial while its worker stood still"
-            raise TrialLost(reason) from error
-
-
 def _has_heartbeat(storage: object) -> TypeGuard[BaseHeartbeat]:
     """Tell whether a storage fails the trials of workers that have fallen silent."""
     return isinstance(storage, BaseHeartbeat) and storage.get_heartbeat_interval() is not None
@@ -122,7 +112,7 @@ def beat(study: Study, trial: FrozenTrial) -> None:
 
     Optuna's own begins after ``ask``, and a running trial without any never counts as dead: a
     worker killed between its claim of the final trial and its first heartbeat would keep that
-    claim for ever. Under ask-and-tell nobody would go on with it.
+    claim for ever. Under ask-and-tell no other worker would go on with the trial.
     """
     storage = internals.storage_of(study)
     if _has_heartbeat(storage) and internals.in_optimize(study):
@@ -132,10 +122,9 @@ def beat(study: Study, trial: FrozenTrial) -> None:
 def guard(study: Study, trial: FrozenTrial) -> None:
     """Watch a trial, where the storage has a heartbeat that may fail it by mistake."""
     storage = internals.storage_of(study)
-    if not _has_heartbeat(storage) or not isinstance(storage, BaseStorage):
-        return
-    found = getattr(storage, _GUARD, None) or HeartbeatGuard(storage)
-    found.add(trial._trial_id)
+    if _has_heartbeat(storage):
+        found = getattr(storage, _GUARD, None) or HeartbeatGuard(storage)
+        found.add(trial._trial_id)
 
 
 def is_lost(study: Study, trial: FrozenTrial) -> bool:

@@ -34,23 +34,13 @@ def ask_rate(
     *,
     settings: Settings,
 ) -> float:
-    """Choose the rate of a probe, and write on it why.
+    """Choose the rate of a probe, inside the distribution, and write on the trial why.
 
     Workers see each other's rates only once they are written, so that two that choose at the same
     moment from different readings may choose alike. So a rate is claimed, and given up where
     another live probe turns out to have it: by the higher number at once, by the lower one where
-    the other does not give way because it had made sure before.
-
-    Args:
-        study: The study.
-        trial: The running probe.
-        history: The study without the probe, just read.
-        param_name: Name of the rate.
-        distribution: Its range.
-        settings: The sampler's settings.
-
-    Returns:
-        The rate, inside the distribution.
+    the other does not give way because it had made sure before. ``history`` is the study without
+    the probe, just read.
     """
     for _ in range(MAX_CLAIMS):
         proposal, (low, high) = propose_rate(history, trial.number, distribution)
@@ -74,7 +64,7 @@ def ask_rate(
 def _is_kept(
     study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
 ) -> bool:
-    """Tell whether a claim may be kept: nobody else has the rate, or he gives it up."""
+    """Tell whether a claim may be kept: no other worker has the rate, or the other gives it up."""
     end = time.monotonic() + _GIVE_WAY_SECONDS
     while True:
         others = _find_clashes(study, trial, settings, history, rate)
@@ -88,7 +78,7 @@ def _is_kept(
 def _find_clashes(
     study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
 ) -> list[int]:
-    """Return the trials that took a rate since a reading, without those of dead workers."""
+    """Return the trials of live workers that took this rate since ``history`` was read."""
     now = read_history(study, settings, exclude=trial.number)
     known = {p.number for p in history.finished.probes}
     taken = {r.number: r.rate for r in now.running if r.rate is not None}

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from optuna_bisect.study.settings import Settings
 
 
-# Who wants the final trial waits this many seconds at most for each trial with a lower number that
-# has no role yet, and for so many of them: their workers died, or stand still.
+# A worker that wants the final trial waits this many seconds at most for each trial with a lower
+# number that has no role yet, and for so many of them: their workers died, or stand still.
 ROLE_GRACE_SECONDS = 10.0
 MAX_AWAITED = 3
 _FIRST_PAUSE_SECONDS = 0.02
@@ -33,16 +33,7 @@ _LONGEST_PAUSE_SECONDS = 1.0
 
 
 def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
-    """Give a new trial its role and write its plan on it.
-
-    Args:
-        study: The study.
-        trial: The trial, just created.
-        settings: The sampler's settings.
-
-    Returns:
-        The decision that was written.
-    """
+    """Give a new trial its role, write its plan on it, and return what was decided."""
     decision, history, read_at = _wait_for_decision(study, trial, settings)
     attributes.clear_copied(study, trial)
     if decision.plan is not None:
@@ -52,7 +43,7 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         study,
         trial,
         number=trial.number,
-        # Under ask-and-tell nobody knows which thread will run the trial.
+        # Under ask-and-tell the thread that will run the trial is not known.
         worker=worker_id() if internals.in_optimize(study) else None,
         probe_steps=settings.probe_steps,
         final_steps=settings.final_steps,
@@ -90,7 +81,13 @@ def _wait_for_decision(
         if read_at - started > _patience(history, trial.number):
             with_role = tuple(r for r in history.running if r.role is not None)
             history = history._replace(running=with_role)
-        decision = _decide_now(study, trial, settings, history)
+        decision = decide(
+            history,
+            trial.number,
+            is_fixed=_is_fixed(trial, history),
+            may_wait=internals.in_optimize(study),
+            exponent=settings.horizon_exponent,
+        )
         if decision.role == "probe" and _is_put_off(study, trial, history, patience, read_at):
             decision = Decision(None, "others are asking all that is worth asking")
         if decision.role is not None:
@@ -102,29 +99,17 @@ def _wait_for_decision(
         _show_life(study, trial, settings)
 
 
-def _decide_now(
-    study: Study, trial: FrozenTrial, settings: Settings, history: History
-) -> Decision:
-    return decide(
-        history,
-        trial.number,
-        is_fixed=_is_fixed(trial, history),
-        may_wait=internals.in_optimize(study),
-        exponent=settings.horizon_exponent,
-    )
-
-
 def _is_put_off(
     study: Study, trial: FrozenTrial, history: History, patience: Patience, now: float
 ) -> bool:
-    """Tell whether a probe that has nothing to ask waits until there is something, or a final."""
+    """Tell whether a probe with nothing to ask waits for a question or for the final trial."""
     if not history.running or not internals.in_optimize(study) or _is_fixed(trial, history):
         return False
     return is_idle(history, trial.number) and not patience.is_over(study, history, now)
 
 
 def _show_life(study: Study, trial: FrozenTrial, settings: Settings) -> None:
-    """Renew what ``stale_after`` looks at; a clone that is not emptied yet carries another's."""
+    """Renew what ``stale_after`` looks at, but not on a clone with a dead trial's attributes."""
     if settings.stale_after is None or attributes.is_copied(trial):
         return
     attributes.write(study, trial, number=trial.number)
@@ -132,7 +117,7 @@ def _show_life(study: Study, trial: FrozenTrial, settings: Settings) -> None:
 
 
 def _patience(history: History, number: int) -> float:
-    """Return for how long to wait: each of those before this one waits for the ones before it."""
+    """Return how many seconds to wait; those before this trial wait for those before them."""
     n_before = sum(r.role is None and r.number < number for r in history.running)
     return ROLE_GRACE_SECONDS * min(n_before, MAX_AWAITED)
 
@@ -171,7 +156,7 @@ def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:
 
 
 def _confirm(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
-    """Give up a claim that a trial with a lower number made at the same time."""
+    """Give up a claim of the final role that a trial with a lower number made at the same time."""
     reason = forestalled_by(read_history(study, settings, exclude=trial.number), trial.number)
     if reason is None:
         return Decision("final")

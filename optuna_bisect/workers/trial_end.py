@@ -1,4 +1,4 @@
-"""What is written on a trial when it ends: the verdict that nobody gave, or why it failed."""
+"""What is written on a trial when it ends: a missing verdict, or why the trial failed."""
 
 from __future__ import annotations
 
@@ -30,20 +30,12 @@ _RAISED = "the objective raised an exception or returned no number"
 
 
 def record_end(
-    study: Study,
-    trial: FrozenTrial,
-    settings: Settings,
-    state: TrialState,
-    value: float | None,
+    study: Study, trial: FrozenTrial, settings: Settings, state: TrialState, value: float | None
 ) -> None:
-    """Write the verdict of a trial that no verdict pruner judged, or the reason of its end.
+    """Write the verdict of a trial that no pruner of this package judged, or why the trial ended.
 
-    Args:
-        study: The study.
-        trial: The trial, about to be stored as finished.
-        settings: The sampler's settings.
-        state: The state that it will have.
-        value: What it returned, or for a pruned trial its last report.
+    The trial is about to be stored with this ``state``. ``value`` is what it returned, or the last
+    report where it was pruned.
     """
     attrs = attributes.read(trial)
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Patience:
     """How long an idle worker waits: as long as others report, and for one more probe after that.
 
-    One that has said nothing for the time of the longest probe until now may be dead.
+    A worker that has said nothing for the time of the longest probe until now may be dead.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Patience:
         self._since = 0.0
 
     def is_over(self, study: Study, history: History, now: float) -> bool:
-        """Tell whether nobody has reported for long, of those who were running before."""
+        """Tell whether no other worker has reported for as long as the longest probe took."""
         seen = [(r.number, len(r.curve)) for r in history.running if r.curve is not None]
         if seen != self._seen:
             self._seen, self._since = seen, now
@@ -33,7 +33,7 @@ class Patience:
 
 
 def longest_probe(study: Study) -> float:
-    """Return the duration of the longest trial that has ended by itself, in seconds."""
+    """Return the seconds that the longest trial took, of those that have ended by themselves."""
     ended = (TrialState.PRUNED, TrialState.COMPLETE)
     trials = [t for t in internals.all_trials(study) if t.state in ended and t.params]
     return max((t.duration.total_seconds() for t in trials if t.duration), default=0.0)

@@ -8,45 +8,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pure_search import GRID, search
 
 from optuna_bisect.search.assessment import assess
-from optuna_bisect.search.grid import SPACING, Grid
+from optuna_bisect.search.grid import SPACING
 from optuna_bisect.search.probe import Probe, initial_loss
 from optuna_bisect.search.proposal import choose, propose
-from optuna_bisect.verdicts.classifier import classify
 from optuna_bisect.verdicts.curve import Curve
-from optuna_bisect.verdicts.shape import is_above
-
-GRID = Grid(1e-6, 1.0)
-STEPS = tuple(range(0, 121, 10))
-
-
-def synthetic(rate: float, best: float, edge: float = 1.6) -> Curve:
-    """A run whose speed falls off on both sides of its best rate, and which diverges above."""
-    offset = math.log10(rate / best)
-    if offset > edge:
-        return Curve((0, 10), (2.3, math.nan))
-    speed = 0.3 * 10 ** (-abs(offset))
-    return Curve(STEPS, tuple(1 + 1.3 * math.exp(-speed * i) for i in range(len(STEPS))))
-
-
-def run(number: int, rate: float, best: float, known: list[Probe], question: str) -> Probe:
-    """Run a probe as the pruner would: report by report, cut as soon as there is a verdict."""
-    evidence, whole = assess(known, GRID), synthetic(rate, best)
-    for step in whole.steps:
-        part = whole.until(step)
-        initial = initial_loss([*known, Probe(-1, rate, part)])
-        if classify(part, rate, initial=initial, incumbent=evidence.incumbent, probe_steps=120):
-            break
-    return Probe(number, rate, part, is_full=part.horizon >= 120, question=question)
-
-
-def search(best: float) -> list[Probe]:
-    probes: list[Probe] = []
-    while (proposal := propose(assess(probes, GRID))) is not None:
-        assert len(probes) < 30
-        probes.append(run(len(probes), proposal.rate, best, probes, proposal.question))
-    return probes
 
 
 @settings(deadline=None)
@@ -66,18 +34,6 @@ def test_the_optimum_never_leaves_the_bracket(exponent: float, n: int) -> None:
     probes = search(10**exponent)[:n]
     low, high = assess(probes, GRID).bracket
     assert low <= 10**exponent <= high
-
-
-@settings(deadline=None)
-@given(st.floats(-5.5, -0.5), st.randoms())
-def test_the_order_of_the_trials_does_not_matter(exponent: float, random: object) -> None:
-    probes = search(10**exponent)
-    shuffled = probes.copy()
-    random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis types it as object
-    assert assess(shuffled, GRID) == assess(probes, GRID)
-    for n in range(len(probes)):
-        part = probes[:n]
-        assert propose(assess(part[::-1], GRID)) == propose(assess(part, GRID))
 
 
 def test_the_first_probe_is_the_middle_of_the_range() -> None:
@@ -112,18 +68,6 @@ def test_a_neighbour_cut_by_an_older_incumbent_is_run_once_more() -> None:
     assert (proposal.rate, proposal.question) == (pytest.approx(beside), "recheck")
     cut.append(Probe(91, beside, good, is_full=False))
     assert propose(assess(cut, GRID)) is None
-
-
-def test_a_full_probe_above_a_rate_that_blew_up_is_no_incumbent() -> None:
-    lucky = Curve(STEPS, tuple(2.3 * 0.5**i for i in range(len(STEPS))))
-    probes = [
-        Probe(0, 1e-3, synthetic(1e-3, 1e-3)),
-        Probe(1, 1e-2, Curve((0, 10), (2.3, math.nan)), is_full=False),
-        Probe(2, 1e-1, lucky),
-    ]
-    incumbent = assess(probes, GRID).incumbent
-    assert incumbent is not None
-    assert incumbent.number == 0
 
 
 def test_a_broken_probe_without_evidence_is_repeated_once_then_given_up() -> None:
@@ -179,35 +123,6 @@ def test_the_initial_loss_comes_from_the_slowest_run_where_nothing_was_reported_
     assert initial_loss([fast]) is None
     assert initial_loss([fast, slow]) == 2.29
     assert initial_loss([]) is None
-
-
-def test_runs_of_different_lengths_that_report_once_at_their_end_can_be_compared() -> None:
-    probes = [
-        Probe(0, 1e-3, Curve((39,), (0.5,))),
-        Probe(1, GRID.rate_at(1), Curve((59,), (0.4,))),
-        Probe(2, GRID.rate_at(-1), Curve((79,), (0.6,))),
-    ]
-    incumbent = assess(probes, GRID).incumbent
-    assert incumbent is not None
-    assert incumbent.number == 1
-
-
-def test_a_rise_that_comes_from_the_batches_is_no_collapse() -> None:
-    """All probes share their batches: what rises alike at every rate says nothing about rates."""
-    # Seed 183 of the README's torch example: harder and harder batches after an easy one.
-    losses = [[3.573, 4.153, 5.292, 3.570, 3.855, 4.540, 6.866 + i * 1e-2] for i in range(4)]
-    climbs = [2.3, 2.0, 2.1, 2.3, 3.1, 5.9, 16.0]
-    steps = tuple(range(0, 28, 4))
-    probes = [
-        Probe(i, 10.0 ** (-3 - i), Curve(steps, tuple(curve)), is_full=False, question="scan")
-        for i, curve in enumerate(losses)
-    ]
-    assert all(is_above(p.curve, losses[0][0]) for p in probes)
-    evidence = assess(probes, GRID)
-    assert not evidence.collapsed
-    assert propose(evidence) is not None
-    diverged = Probe(9, 1.0, Curve(steps, tuple(c + 1.273 for c in climbs)), is_full=False)
-    assert assess([*probes, diverged], GRID).collapsed == {GRID.nearest(1.0)}
 
 
 def test_trials_that_failed_without_a_report_do_not_disturb_a_search_without_progress() -> None:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-
 import optuna
 import pytest
-import rounds
 from expected_study import assert_one_final
-from many_workers import join_study
-from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 from synthetic_trainer import (
     HIGH,
@@ -23,13 +18,12 @@ from synthetic_trainer import (
 )
 
 import optuna_bisect as ob
-from optuna_bisect.decisions import next_rate
 from optuna_bisect.search.assessment import assess
 from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.search.proposal import Proposal
 from optuna_bisect.search.running import answer, founded, led_by_running
 from optuna_bisect.verdicts.curve import Curve
+from studies.scaling import rounds
 
 TRAINER = Trainer()
 COLLAPSED = Curve(tuple(range(0, 20, 2)), (2.3, *(1.0 + 0.15 * i for i in range(9))))
@@ -114,32 +108,6 @@ def test_two_probes_side_by_side_judge_each_other() -> None:
     assert verdicts(study)[1] == "undershoot"
     assert study.trials[1].user_attrs["bisect_judge"] == 0
     assert study.trials[0].state == TrialState.RUNNING
-
-
-def test_two_that_choose_the_same_rate_at_one_moment_end_with_two_rates(monkeypatch) -> None:
-    storage, meet, chosen = InMemoryStorage(), threading.Barrier(2), []
-    choose, first = next_rate.choose, threading.local()
-
-    def choose_alike(*args, **kwargs) -> Proposal:
-        if not getattr(first, "done", False):
-            first.done = True
-            meet.wait(10)
-            return Proposal(1e-3, "halve")
-        return choose(*args, **kwargs)
-
-    monkeypatch.setattr(next_rate, "choose", choose_alike)
-
-    def work() -> None:
-        trial = join_study(storage, "s").ask()
-        chosen.append(trial.suggest_float("lr", LOW, HIGH, log=True))
-
-    join_study(storage, "s")
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(chosen)) == 2
 
 
 def test_idle_probes_are_not_counted_as_spent_but_do_not_go_on_for_ever() -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import optuna
 import pytest
 from expected_study import assert_one_final, rates, unbroken
-from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
-from synthetic_trainer import HIGH, LOW, STEPS, Trainer, make_objective, roles, with_role
+from synthetic_trainer import HIGH, LOW, STEPS, Trainer, make_objective, with_role
 from worker_process import load_study, open_storage
 
 import optuna_bisect as ob
-from optuna_bisect.study import liveness
 
 
 def test_every_storage_takes_the_same_rates_and_winner(url) -> None:
@@ -98,83 +95,3 @@ def test_rates_do_not_depend_on_who_asks_first() -> None:
 
     rates = ask([2, 1, 0])
     assert len(set(rates.values())) == 3
-
-
-def test_a_sign_of_life_keeps_a_slow_trial_from_going_stale() -> None:
-    settings = {**STEPS, "stale_after": 0.8}
-    study = optuna.create_study(sampler=ob.BisectionSampler(**settings), pruner=ob.VerdictPruner())
-    slow = study.ask()
-    lr = slow.suggest_float("lr", LOW, HIGH, log=True)
-    for step in range(5):
-        time.sleep(0.25)
-        slow.report(Trainer().loss(lr, step), step)
-        slow.should_prune()
-    other = study.ask()
-    assert isinstance(slow.user_attrs["bisect_alive"], str)
-    assert other.suggest_float("lr", LOW, HIGH, log=True) != lr
-    time.sleep(0.9)
-    assert study.ask().suggest_float("lr", LOW, HIGH, log=True) == lr
-
-
-class CountingStorage(InMemoryStorage):
-    """The storage in memory, which counts how often all trials are read."""
-
-    n_reads = 0
-
-    def get_all_trials(self, *args, **kwargs):
-        self.n_reads += 1
-        return super().get_all_trials(*args, **kwargs)
-
-
-@pytest.mark.parametrize("settings", [STEPS, {}], ids=["probes", "no steps"])
-def test_storage_is_not_read_at_each_report(settings) -> None:
-    """That is quadratic: 80 ms a report at 2,000 reports on SQLite."""
-    storage = CountingStorage()
-    study = optuna.create_study(
-        storage=storage, sampler=ob.BisectionSampler(**settings), pruner=ob.VerdictPruner()
-    )
-    n_reads = []
-    for every in (8, 1):
-        before = storage.n_reads
-        study.enqueue_trial({"lr": 1e-3})
-        study.optimize(make_objective(every=every), n_trials=1)
-        n_reads.append(storage.n_reads - before)
-    few, many = (len(t.intermediate_values) for t in study.trials)
-    assert many >= 8 * few - 8
-    assert n_reads[1] < n_reads[0] + 10
-
-
-def test_prune_sees_the_role_of_a_trial_that_another_hook_reads_from_storage_too() -> None:
-    """Written twice: what is in storage alone is never seen by the live trial or ``prune()``."""
-    study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
-    trial = study.ask()
-    stored = study._storage.get_trial(trial._trial_id)
-    assert trial.user_attrs["bisect_role"] == stored.user_attrs["bisect_role"] == "probe"
-    assert trial.user_attrs["bisect_number"] == stored.user_attrs["bisect_number"] == 0
-
-
-def test_user_attributes_are_plain_json_scalars() -> None:
-    study = unbroken()
-    values = [v for t in study.trials for v in t.user_attrs.values()]
-    assert {type(v) for v in values} <= {str, int, float, bool}
-    assert all(key.startswith("bisect_") for t in study.trials for key in t.user_attrs)
-    assert roles(study)[-1] == "final"
-
-
-def test_a_thread_that_ends_after_a_reading_began_is_no_abandoned_worker() -> None:
-    """Its trial may be RUNNING in that reading though it is complete: two finals came of it."""
-    names, go = [], threading.Event()
-
-    def work() -> None:
-        names.append(liveness.worker_id())
-        go.wait()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    while not names:
-        time.sleep(0.001)
-    before = liveness.live_threads()
-    go.set()
-    thread.join()
-    assert not liveness.is_abandoned(names[0], before)
-    assert liveness.is_abandoned(names[0], liveness.live_threads())

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 
-import epochs_to_target
 import pytest
-from epochs_bench import Bench
-from epochs_figure import bars, write_figure
-from epochs_rules import (
+
+from studies.epochs import compare
+from studies.epochs.bench import Bench
+from studies.epochs.figure import bars, write_figure
+from studies.epochs.finder_rules import (
     arithmetic_midpoint,
     diff_lr,
-    first_step,
     is_diff_lr_overshoot,
     log_midpoint,
     valley,
 )
-from epochs_score import best_rates, late_targets, score, targets
-from epochs_searches import Cell, Pick
-from epochs_table import format_tables, interval
-from epochs_tasks import TASKS
+from studies.epochs.score import best_rates, first_step, late_targets, score, targets
+from studies.epochs.searches import Cell, Pick
+from studies.epochs.tables import format_tables, interval
+from studies.epochs.tasks import TASKS
+from studies.shared import csv_rows
 
 RATES = [10 ** (-7 + 8 * i / 99) for i in range(100)]
 
@@ -96,7 +97,7 @@ def test_first_step_is_where_the_target_was_reached_first() -> None:
 def row(method: str, minima: str, *, seed: int = 0, search_steps: int = 0) -> dict[str, str]:
     lr = method.removeprefix("reference ") if method.startswith("reference ") else "0.1"
     values = ["mlp-small-digits", str(seed), method, lr, str(search_steps), "10", "100", minima]
-    return dict(zip(epochs_to_target.COLUMNS, values))
+    return dict(zip(compare.COLUMNS, values))
 
 
 ROWS = [
@@ -159,8 +160,8 @@ def test_bars_are_shares_of_a_full_run_with_the_dearest_first(tmp_path) -> None:
 def test_a_cell_is_measured_once_and_a_second_run_adds_nothing(tmp_path) -> None:
     path, methods = tmp_path / "rows.csv", ["torch-lr-finder", "optuna_bisect with Phase 2"]
     for _ in range(2):
-        epochs_to_target.run(path, ["mlp-small-digits"], [0], methods, n_epochs=12)
-    rows = epochs_to_target.read(path)
+        compare.run(path, ["mlp-small-digits"], [0], methods, n_epochs=12)
+    rows = csv_rows.read(path)
     assert [r["method"] for r in rows] == methods
     finder, ours = rows
     assert 17 <= int(finder["search_steps"]) <= 100

@@ -9,18 +9,17 @@ import math
 import pytest
 
 pytest.importorskip("plotly")
-import judgements
-from judgement_tables import (
+from optuna_bisect.verdicts.classifier import classify
+from optuna_bisect.verdicts.curve import Curve, Run
+from studies.judgements import compare
+from studies.judgements.tables import (
     Judgement,
     brier_score,
     calibration_error,
     confusion,
     make_bins,
 )
-from replay import Setting
-
-from optuna_bisect.verdicts.classifier import classify
-from optuna_bisect.verdicts.curve import Curve, Run
+from studies.recorded.bench import Bench, Setting, load
 
 BEST = 10**-2.25
 
@@ -54,14 +53,14 @@ def make(confidence: float, *, right: bool, verdict: str = "overshoot") -> Judge
 
 
 def test_a_short_replay_judges_every_probe_by_the_recorded_runs(table) -> None:
-    found = judgements.collect([table], [Setting(0.1, 1e-6, 1.0)], 2)
+    found = compare.collect([table], [Setting(0.1, 1e-6, 1.0)], 2)
     assert len(found) >= 8
     assert {j.rule for j in found} >= {"cut behind the incumbent", "end, best so far"}
     assert {j.verdict for j in found} == {"overshoot", "undershoot", "balanced"}
     for j in found:
         assert 0.5 < j.confidence <= 1
         assert 0 < j.share <= 1
-        if j.decades < judgements.HALF_POINT:
+        if j.decades < compare.HALF_POINT:
             assert j.truth == "balanced"
         elif j.decades > 1:
             assert j.truth != "balanced"
@@ -70,8 +69,8 @@ def test_a_short_replay_judges_every_probe_by_the_recorded_runs(table) -> None:
 
 
 def test_the_truth_is_the_best_run_inside_the_range(table) -> None:
-    task = judgements.load([table], 0.1)[0]
-    inside = judgements.find_truth(task, judgements.Bench(task, Setting(0.1, 1e-6, 1.0), 0))
+    task = load([table], 0.1)[0]
+    inside = compare.find_truth(task, Bench(task, Setting(0.1, 1e-6, 1.0), 0))
     assert inside.best == pytest.approx(BEST)
     assert [inside.about(lr) for lr in (BEST / 10, BEST * 1.5, BEST * 10)] == [
         "undershoot",
@@ -79,7 +78,7 @@ def test_the_truth_is_the_best_run_inside_the_range(table) -> None:
         "overshoot",
     ]
     assert inside.full_best > inside.best
-    outside = judgements.find_truth(task, judgements.Bench(task, Setting(0.1, 1e-7, 1e-5), 0))
+    outside = compare.find_truth(task, Bench(task, Setting(0.1, 1e-7, 1e-5), 0))
     assert outside.best < BEST / 10
     assert outside.about(1e-6) == "undershoot"
 
@@ -111,21 +110,21 @@ def test_each_rule_is_known_by_its_reason(rule) -> None:
         probe_steps=120,
     )
     assert verdict is not None
-    assert judgements.rule_of(verdict.reason) == rule
+    assert compare.rule_of(verdict.reason) == rule
 
 
 def test_rules_that_need_other_runs_are_the_only_ones_without_a_curve() -> None:
-    assert set(judgements.RULES) - set(CASES) == {"answered by others"}
+    assert set(compare.RULES) - set(CASES) == {"answered by others"}
 
 
 def test_every_verdict_of_parallel_workers_is_known(table) -> None:
-    found = judgements.collect([table], [Setting(0.1, 1e-6, 1.0, workers=4)], 1)
+    found = compare.collect([table], [Setting(0.1, 1e-6, 1.0, workers=4)], 1)
     assert len(found) >= 4
 
 
 def test_a_cut_without_any_progress_is_known_as_a_cut() -> None:
     reason = "no progress at step 20 (loss 8e+27, at first 2.3), unlike trial 4; rate above it"
-    assert judgements.rule_of(reason) == "cut behind the incumbent"
+    assert compare.rule_of(reason) == "cut behind the incumbent"
 
 
 def test_calibrated_verdicts_have_no_calibration_error() -> None:
@@ -152,7 +151,7 @@ def test_the_confusion_table_counts_verdicts_by_truth() -> None:
 def test_the_study_prints_its_tables_and_draws_its_figure(table, tmp_path, capsys) -> None:
     path = tmp_path / "confidence.html"
     settings = ["--horizon", "0.1", "--seeds", "1", "--range", "1e-6", "1"]
-    judgements.main(
+    compare.main(
         ["--tables", str(table), "--held-out", str(table), *settings, "--figure", str(path)]
     )
     printed = capsys.readouterr().out

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import optuna
-import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 import optuna_bisect as ob
 from optuna_bisect.study import finished
 from optuna_bisect.study.history import read_history
-from optuna_bisect.study.parameter import find_rate_name, prefer_known_name
 
 if TYPE_CHECKING:
+    import pytest
     from optuna.trial import FrozenTrial
 
 RANGE = FloatDistribution(1e-6, 1.0, log=True)
@@ -78,17 +77,3 @@ def test_runs_count_as_full_by_the_longest_one_whenever_that_one_came() -> None:
         study.tell(trial, state=TrialState.PRUNED)
         probes = read_history(study).finished.probes
     assert [probe.is_full for probe in probes] == [False, True]
-
-
-@pytest.mark.parametrize(
-    ("own", "name"),
-    [({"depth": RANGE}, "width"), ({"depth": RANGE, "lr": RANGE}, "lr"), ({}, "width")],
-)
-def test_a_known_name_in_the_next_trial_wins(own: dict, name: str) -> None:
-    assert prefer_known_name("width", own) == name
-
-
-def test_the_first_trial_with_a_known_name_says_which_parameter_is_the_rate() -> None:
-    trials = [complete(0, width=0.1), complete(1, width=0.1, lr=0.1), complete(2, eta=0.1)]
-    assert find_rate_name(t.distributions for t in trials) == "lr"
-    assert find_rate_name(t.distributions for t in trials[:1]) == "width"

@@ -89,12 +89,12 @@ def test_a_leg_begins_with_the_very_first_weights_and_an_empty_optimizer():
 
 
 @pytest.mark.parametrize("off", [{"leg_fraction": 0.0}, {"feedback": False}, {"restore": None}])
-def test_without_it_there_is_no_race_and_the_backbone_is_the_law(off):
+def test_without_it_there_is_no_race_and_the_backbone_is_constant_all_the_same(off):
     model, optimizer, scheduler = make(0.01, **off)
     train(model, optimizer, scheduler, end=60)
     assert not {"leg", "settled"} & set(signals(scheduler))
-    assert scheduler._schedule.decay == "law"
-    assert scheduler._schedule.anneal_fraction == 0.25
+    assert scheduler._run.schedule.decay == "none"
+    assert scheduler._run.schedule.anneal_fraction == 0.5
 
 
 def reload(state):
@@ -127,12 +127,12 @@ def test_a_resumed_run_equals_an_unbroken_one_also_in_the_middle_of_the_race(sta
 def test_a_race_whose_snapshots_are_lost_is_settled_with_the_best_rate_so_far():
     model, optimizer, first = make(0.05)
     train(model, optimizer, first, end=20)
-    assert not first._state.race.is_over
+    assert not first._run.state.race.is_over
     saved = reload(first.state_dict())
     second = make(0.05)[2]
     second.load_state_dict(saved)
     second.step(1.0)
-    assert second._state.race.is_over
+    assert second._run.state.race.is_over
     assert second.get_last_lr() == [0.05]
 
 

@@ -1,4 +1,4 @@
-"""Which of two runs ends lower: quiet runs by their last reports, noisy ones by several."""
+"""Two runs beside each other: which is behind, which ends lower, and which rise alike."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from optuna_bisect.verdicts.comparison import (
     gap_between,
     is_behind,
     least_share,
+    rises_alike,
 )
 from optuna_bisect.verdicts.curve import Curve
 
 STEPS = tuple(range(13))
+
+
+def curve(losses: list[float]) -> Curve:
+    return Curve(tuple(range(len(losses))), tuple(losses))
 
 
 def plateau(level: float, noise: float, seed: int) -> Curve:
@@ -80,3 +85,28 @@ def test_a_run_that_lags_is_cut_more_strictly_towards_the_end_of_the_probe() -> 
     assert is_behind(slow, 2.0, best, horizon=float("inf")) is None
     assert least_share(slow.until(0), 10**9) == pytest.approx(PROGRESS_RATIO)
     assert least_share(slow, 5) == 1.0
+
+
+@pytest.mark.parametrize(("factor", "alike"), [(1.0, True), (1.05, True), (3.0, False)])
+def test_a_rise_that_another_rate_shows_as_well_is_alike(factor: float, alike: bool) -> None:
+    rise = [0.0, 0.5, 1.0, 2.0, 4.0, 4.2, 4.1]
+    run = curve([2.3 + r for r in rise])
+    other = curve([2.3 + factor * r for r in [*rise, 9.0]])
+    assert rises_alike(run, other, 2.3) is alike
+    assert not rises_alike(run, other.until(1), 2.3)
+
+
+def test_behind_is_told_from_the_third_report_on() -> None:
+    fast, slow = curve([2.0, 1.5, 1.0, 0.8, 0.7]), curve([2.0, 1.9, 1.8, 1.7, 1.6])
+    assert is_behind(slow.until(1), 2.0, fast) is None
+    assert is_behind(slow.until(2), 2.0, fast) == pytest.approx(0.2 / 1.0)
+    assert is_behind(fast, 2.0, slow) is None
+
+
+def test_behind_compares_at_equal_steps_where_reports_differ() -> None:
+    every = Curve(tuple(range(0, 101, 10)), tuple(2.0 - 0.01 * s for s in range(0, 101, 10)))
+    sparse = Curve((0, 25, 50, 75), (2.0, 1.75, 1.5, 1.25))
+    assert is_behind(sparse, 2.0, every) is None
+    slow = Curve((0, 25, 50, 75), (2.0, 1.9, 1.8, 1.7))
+    share = is_behind(slow, 2.0, every)
+    assert share == pytest.approx(0.4)

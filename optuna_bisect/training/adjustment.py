@@ -1,0 +1,128 @@
+"""The adjustment of one run: losses in, a rate out, weights kept or put back, and a log of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optuna_bisect.feedback.engine import advance, begin_race, end_race, rate
+from optuna_bisect.feedback.settings import Settings
+from optuna_bisect.feedback.state import State, pack, unpack
+from optuna_bisect.training.distributed import share
+from optuna_bisect.training.divergence import divergence
+from optuna_bisect.training.loss_meter import LossMeter
+from optuna_bisect.training.move_log import MoveLog
+from optuna_bisect.training.options import default_interval, leg_levels
+from optuna_bisect.training.snapshot import Snapshot, follow
+
+if TYPE_CHECKING:
+    import torch
+    from optuna.trial import BaseTrial
+    from torch.optim import Optimizer
+
+    from optuna_bisect.feedback.schedule import Schedule
+    from optuna_bisect.feedback.settings import FeedbackOptions
+    from optuna_bisect.training.snapshot import Restorable
+
+# Elasticity that asks for a higher rate after a race, which knows it to a factor of three.
+_RACE_THRESHOLD = 0.2
+# Collapses in a row after which a loss that is not finite is given up.
+_MAX_RESTORES = 20
+
+
+class Adjustment:
+    """Everything that ``BisectionLR`` does between two updates, except for setting the rates.
+
+    Args:
+        schedule: The rate without the losses.
+        restore: A model and its optimizer, whose weights may come back; None: they cannot.
+        interval_steps: Steps between decisions, None for the default.
+        leg_fraction: Share of the run that a leg of the race takes, where there is one.
+        options: How losses are read.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        restore: tuple[Restorable, Restorable] | None,
+        interval_steps: int | None,
+        leg_fraction: float,
+        options: FeedbackOptions,
+    ) -> None:
+        self.schedule, self._restore = schedule, restore
+        final_steps = schedule.final_steps
+        self._interval = interval_steps or default_interval(schedule.probe_steps, final_steps)
+        # A race decides twice as often.
+        self._leg_interval = max(1, self._interval // 2)
+        has_race = restore is not None and options.get("feedback", True)
+        n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps) if has_race else 0
+        if n_levels:
+            options = {"threshold": _RACE_THRESHOLD, **options}
+        self.settings = Settings(**options)
+        self.state = begin_race(schedule, n_levels) if n_levels else State()
+        self.meter, self.log = LossMeter(), MoveLog()
+        # Taken now: the weights before the first update are what an early collapse goes back to.
+        self._snapshot = None if restore is None else Snapshot(restore)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The weights that may come back; after loading the present ones are the first."""
+        if self._restore is not None and self._snapshot is None:
+            self._snapshot = Snapshot(self._restore)
+        return self._snapshot
+
+    def rate(self, step: int) -> float:
+        """Return the rate for the next update after a number of steps."""
+        return rate(self.schedule, self.state, step)
+
+    def add(self, train_loss: float | torch.Tensor, val_loss: float | torch.Tensor | None) -> None:
+        """Take in the losses of one call."""
+        if self._snapshot is None and self.snapshot is not None:
+            # After loading, without the weights to go back to.
+            self.state = end_race(self.schedule, self.state)
+        self.meter.add(train_loss, val_loss)
+
+    def is_due(self, step: int) -> bool:
+        """Tell whether an interval ends at a step."""
+        begin, final = self.state.step, self.schedule.final_steps
+        interval = self._leg_interval if self.state.is_racing else self._interval
+        return step - begin >= interval or (final is not None and begin < final <= step)
+
+    def decide(self, step: int, lr: float, optimizer: Optimizer, trial: BaseTrial | None) -> bool:
+        """Close the interval that ends at a step.
+
+        Args:
+            step: Steps done.
+            lr: The rate that was used last.
+            optimizer: Keeps its rates, whatever weights are put back.
+            trial: The trial that gets a copy of the log, and a verdict if the run has diverged.
+
+        Returns:
+            Whether weights were put back.
+
+        Raises:
+            Diverged: If a loss is not finite and nothing can be restored.
+        """
+        losses, self.meter = share(self.meter.read(step)), LossMeter()
+        self.state = advance(self.schedule, self.settings, self.state, losses)
+        snapshot = self._snapshot if self.state.n_collapses <= _MAX_RESTORES else None
+        is_restored = snapshot is not None and follow(
+            snapshot, optimizer, self.state, self.settings
+        )
+        self.log.record(step, self.rate(step), self.state.events, is_restored=is_restored)
+        if self.state.events and trial is not None:
+            self.log.publish(trial)
+        if snapshot is None and "collapse" in self.state.signals and not losses.is_finite:
+            raise divergence(step, lr, trial)
+        return is_restored
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the weights as plain numbers and strings in plain containers."""
+        state, log, meter = pack(self.state), self.log.state_dict(), self.meter.state_dict()
+        return {"state": state, "log": log, "meter": meter}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where ``state_dict`` was taken; the weights to go back to are lost."""
+        self.state = unpack(state_dict["state"])
+        self.log = MoveLog.from_state_dict(state_dict["log"])
+        self.meter = LossMeter(**state_dict["meter"])
+        self._snapshot = None

@@ -1,0 +1,51 @@
+"""The figure of the bracket shows every trial, its bracket and the winner."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+from figure_data import data_of
+from synthetic_trainer import HIGH, LOW
+
+import optuna_bisect as ob
+from optuna_bisect.figures.style import LOOKS
+from optuna_bisect.figures.summary import summarize
+from optuna_bisect.visualization import plot_bracket
+
+
+def test_the_data_has_every_trial_with_its_bracket_and_the_final_one(finished) -> None:
+    info = summarize(finished)
+    assert [row.number for row in info.rows] == [t.number for t in finished.trials]
+    assert [row.rate for row in info.rows] == [t.params["lr"] for t in finished.trials]
+    assert all(row.bracket is not None for row in info.rows)
+    assert info.final == info.rows[-1]
+    assert info.final.is_final
+    assert info.winner == ob.find_winner(finished)
+    assert info.param_name == "lr"
+
+
+def test_bracket_marks_are_grouped_by_verdict_with_the_reason_in_the_hover_text(finished) -> None:
+    traces = {t["name"]: t for t in data_of(plot_bracket(finished))["data"]}
+    for row in summarize(finished).probes:
+        trace = traces[LOOKS[row.outcome].label]
+        i = trace["x"].index(row.number)
+        assert trace["y"][i] == row.rate
+        assert row.reason.split(":")[0][:30] in trace["hovertext"][i].replace("<br>", " ")
+    assert traces["final trial"]["x"] == [finished.best_trial.number]
+    assert traces["winner"]["x"] == [ob.find_winner(finished).number]
+
+
+def test_bars_reach_from_the_low_to_the_high_end(finished) -> None:
+    bars = next(t for t in plot_bracket(finished).data if t.name == "bracket before the trial")
+    assert bars.base[0] == pytest.approx(LOW)
+    assert bars.base[0] + bars.y[0] == pytest.approx(HIGH)
+
+
+def test_the_axis_of_rates_is_logarithmic(finished) -> None:
+    assert plot_bracket(finished).layout.yaxis.type == "log"
+
+
+def test_a_linear_range_that_reaches_zero_has_a_linear_axis() -> None:
+    study = optuna.create_study(sampler=ob.BisectionSampler("lr", seed=0))
+    study.optimize(lambda t: abs(t.suggest_float("lr", -1.0, 1.0) - 0.3), n_trials=6)
+    assert plot_bracket(study).layout.yaxis.type is None

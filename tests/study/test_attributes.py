@@ -1,0 +1,26 @@
+"""What is written on a trial: plain values, seen by every hook."""
+
+from __future__ import annotations
+
+import optuna
+from expected_study import unbroken
+from synthetic_trainer import STEPS, roles
+
+import optuna_bisect as ob
+
+
+def test_user_attributes_are_plain_json_scalars() -> None:
+    study = unbroken()
+    values = [v for t in study.trials for v in t.user_attrs.values()]
+    assert {type(v) for v in values} <= {str, int, float, bool}
+    assert all(key.startswith("bisect_") for t in study.trials for key in t.user_attrs)
+    assert roles(study)[-1] == "final"
+
+
+def test_prune_sees_the_role_of_a_trial_that_another_hook_reads_from_storage_too() -> None:
+    """Written twice: what is in storage alone is never seen by the live trial or ``prune()``."""
+    study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
+    trial = study.ask()
+    stored = study._storage.get_trial(trial._trial_id)
+    assert trial.user_attrs["bisect_role"] == stored.user_attrs["bisect_role"] == "probe"
+    assert trial.user_attrs["bisect_number"] == stored.user_attrs["bisect_number"] == 0
