@@ -13,12 +13,19 @@ except ImportError as error:
     ) from error
 
 from optuna_bisect.feedback.schedule import Schedule
+from optuna_bisect.study import attributes
 from optuna_bisect.study.trial_plan import trial_plan
 from optuna_bisect.training.adjustment import Adjustment
 from optuna_bisect.training.divergence import Diverged
 from optuna_bisect.training.move_log import Entry
-from optuna_bisect.training.options import check_loss, check_options, plan_options
+from optuna_bisect.training.options import (
+    ANNEAL_FRACTION,
+    check_loss,
+    check_options,
+    plan_options,
+)
 from optuna_bisect.training.param_groups import find_ratios, first_rate, read_rates, write_rates
+from optuna_bisect.training.warmup_check import WarmupCheck
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +96,7 @@ class BisectionLR(LRScheduler):
         steps_per_call: int = 1,
         interval_steps: int | None = None,
         horizon_exponent: float = 0.32,
-        anneal_fraction: float = 0.5,
+        anneal_fraction: float = ANNEAL_FRACTION,
         decay: Decay = "none",
         min_lr: float = 0.0,
         warmup_steps: int = 0,
@@ -116,6 +123,7 @@ class BisectionLR(LRScheduler):
         self._steps_per_call = steps_per_call
         self._trial: BaseTrial | None = None
         self._is_active = True
+        self._warmup_check = WarmupCheck(None)
         self._ratios = find_ratios(optimizer)
         self._lr = math.nan
         self._set_rate()
@@ -125,10 +133,11 @@ class BisectionLR(LRScheduler):
         """Make the scheduler of a trial from its plan.
 
         In the final trial the rate of ``optimizer`` is set: to the winner's, corrected for the
-        full length; with a ``decay`` to the winner's own. In any other trial the rate stays as it
-        is, and ``step`` judges nothing: that is the pruner's part. A ``FixedTrial`` without
-        ``probe_steps=`` among the options trains at its own constant rate. There is no race unless
-        ``leg_fraction`` asks for one.
+        full length; with a ``decay`` to the winner's own. In a probe the rate stays as it is, and
+        ``step`` judges nothing: that is the pruner's part; the probe only records how long the
+        anneal of the final trial will be, which decides about the correction. A ``FixedTrial``
+        without ``probe_steps=`` among the options trains at its own constant rate. There is no
+        race unless ``leg_fraction`` asks for one.
 
         Args:
             optimizer: The optimizer, with the rate that the trial suggested.
@@ -144,6 +153,11 @@ class BisectionLR(LRScheduler):
         idle = {"bracket": None, "start_lr": first_rate(optimizer), "probe_steps": None}
         scheduler = cls(optimizer, **(options | idle | {"final_steps": None, "restore": None}))
         scheduler._is_active = False
+        if plan.role == "probe":
+            # The search learns from this what its rate has to be good for.
+            cool_down = options.get("anneal_fraction", ANNEAL_FRACTION)
+            attributes.write_live(trial, cool_down=float(cool_down))
+            scheduler._warmup_check = WarmupCheck(plan.probe_steps)
         write_rates(optimizer, rates)
         scheduler._last_lr = rates
         return scheduler
@@ -187,6 +201,7 @@ class BisectionLR(LRScheduler):
         self.last_epoch += 1
         if not self._is_active:
             self._last_lr = read_rates(self.optimizer)
+            self._warmup_check.see(self._n_steps(), self.optimizer)
             return False
         self._run.add(loss, val_loss)
         step, lr, is_restored = self._n_steps(), self._lr, False

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from optuna_bisect.study.trial_plan import TrialPlan
 
+# Share of a run, at its end, in which the rate falls.
+ANNEAL_FRACTION = 0.5
 # The shortest leg of a race, in intervals.
 _MIN_LEVELS = 8
 # The longest leg, as a share of the run: in shorter runs there is no race.
