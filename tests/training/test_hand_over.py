@@ -67,7 +67,9 @@ def test_what_the_user_says_about_the_full_run_comes_first() -> None:
     assert exponent(run("constant")) == exponent(run("constant", anneal_fraction=0.0))
 
 
-@pytest.mark.parametrize(("warmup", "is_warned"), [(0, False), (10, False), (20, True), (9_999, True)])
+@pytest.mark.parametrize(
+    ("warmup", "is_warned"), [(0, False), (10, False), (20, True), (9_999, True)]
+)
 def test_a_warm_up_that_outlasts_a_probe_is_said_once(warmup, is_warned, caplog) -> None:
     warmup_check._warn_once.cache_clear()
     optuna.logging.enable_propagation()
