@@ -15,6 +15,7 @@ from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.running import founded
 from optuna_bisect.study import attributes, internals
+from optuna_bisect.study.parameter import find_rate_name
 from optuna_bisect.verdicts.curve import Curve
 
 if TYPE_CHECKING:
@@ -141,6 +142,12 @@ def curve_of(trial: FrozenTrial, sign: int) -> Curve:
     """Return a trial's reports as a curve to be minimised."""
     reports = sorted(trial.intermediate_values.items())
     return Curve(tuple(s for s, _ in reports), tuple(sign * float(v) for _, v in reports))
+
+
+def rate_of(trial: FrozenTrial, view: View) -> float | None:
+    """Return a trial's learning rate, by its own names where no other trial has one yet."""
+    rate = trial.params.get(view.param_name or find_rate_name([trial.distributions]) or "")
+    return rate if isinstance(rate, float) else None
 
 
 def _find_horizon(trials: Sequence[FrozenTrial], view: View) -> int | None:
