@@ -31,7 +31,6 @@ class Final(NamedTuple):
     """A final trial that has ended.
 
     Attributes:
-        number: Trial number.
         is_complete: Whether it ended with a finite value.
         has_diverged: Whether its loss or its value was not finite.
         has_failed: Whether it was in vain for a reason that a lower rate may not cure: ended by an
@@ -99,11 +98,7 @@ def read_finished(
     judged: Sequence[FrozenTrial] = (),
     earlier: Finished | None = None,
 ) -> Finished:
-    """Read finished trials, and ``judged`` ones: running, but with their verdict written.
-
-    For speed, probes that ``earlier``, an older reading of the same study, holds are taken from
-    it.
-    """
+    """Read finished and running ``judged`` trials; probes in ``earlier`` are not read again."""
     horizon = _find_horizon(trials, view)
     is_known = earlier is not None and earlier.horizon == horizon
     known = {p.number: p for p in earlier.probes} if earlier and is_known else {}
