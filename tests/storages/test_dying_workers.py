@@ -1,4 +1,7 @@
-"""Workers that die at any call, stand still, or are taken for dead by mistake."""
+"""Workers that die at any call, stand still, or are taken for dead by mistake.
+
+Covers ``workers.role_claim``.
+"""
 
 from __future__ import annotations
 
