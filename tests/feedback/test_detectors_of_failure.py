@@ -14,7 +14,7 @@ from optuna_bisect.feedback.engine import advance
 from optuna_bisect.feedback.settings import Settings
 from optuna_bisect.feedback.state import Losses, State
 
-# Momentum at three times its rate, from studies/phase2.py: a lucky descent, then death.
+# Momentum at three times its rate, from studies/phase2: a lucky descent, then death.
 LUCKY = [2.29, 2.29, 2.24, 2.14, 1.78, 1.77, 2.49, 2.0, 1.94, 1.59, 1.85, 1.94, 2.66, 2.49, 2.38]
 
 
