@@ -67,7 +67,7 @@ def test_a_start_far_off_ends_lower_than_open_loop(lr):
     assert finals[1] < 0.5 * finals[0]
 
 
-def test_a_rate_that_somebody_else_changed_is_set_again_at_the_next_decision():
+def test_a_rate_that_was_changed_from_outside_is_set_again_at_the_next_decision():
     scheduler = make(interval_steps=4)
     scheduler.step(1.0)
     scheduler.optimizer.param_groups[0]["lr"] = 9.0

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optuna_bisect.feedback.trend_tests import critical, elasticity, serial, slope, trend, zigzag
+from optuna_bisect.feedback.trend_tests import (
+    critical_value,
+    elasticity,
+    serial_correlation,
+    slope,
+    trend,
+    zigzag,
+)
 from optuna_bisect.verdicts.curve import noise_of
 
 
@@ -25,11 +32,13 @@ def test_the_trend_agrees_with_counting_pairs(levels):
 def test_signals_have_their_textbook_values():
     assert slope([0.0, 1.0, 2.0, 50.0, 4.0]) == 1.0
     assert noise_of([0.0, 1.0, 2.0, 3.0]) == 0.0
-    assert noise_of([1.0]) == trend([1.0]) == zigzag([1.0]) == serial([1.0]) == 0.0
-    assert serial([2.3] * 9) == 0.0
-    assert serial(list(range(16))) > critical(0.005) > 0 > serial([0.0, 1.0] * 8)
-    assert serial([5, 4, 3, 2, 1, 0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5]) > critical(0.05)
-    assert zigzag([0.0, 1.0] * 8) > critical(0.005) > 0 > zigzag(list(range(16)))
+    assert noise_of([1.0]) == trend([1.0]) == zigzag([1.0]) == serial_correlation([1.0]) == 0.0
+    assert serial_correlation([2.3] * 9) == 0.0
+    assert serial_correlation(list(range(16))) > critical_value(0.005) > 0
+    assert serial_correlation([0.0, 1.0] * 8) < 0
+    there_and_back = [5, 4, 3, 2, 1, 0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
+    assert serial_correlation(there_and_back) > critical_value(0.05)
+    assert zigzag([0.0, 1.0] * 8) > critical_value(0.005) > 0 > zigzag(list(range(16)))
     assert elasticity([1.0 - 0.01 * i for i in range(21, 31)], 1.0, 31) == pytest.approx(
         1, abs=0.05
     )
