@@ -12,10 +12,9 @@ from optuna_bisect.decisions.roles import forestalled_by
 from optuna_bisect.decisions.running_verdict import judge_beside, judge_probe
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes
-from optuna_bisect.study.finished import curve_of
+from optuna_bisect.study.finished import curve_of, rate_of
 from optuna_bisect.study.history import recent_history
 from optuna_bisect.study.liveness import note_alive
-from optuna_bisect.study.parameter import find_rate_name
 from optuna_bisect.study.settings import Settings
 from optuna_bisect.verdicts.classifier import not_finite
 
@@ -81,10 +80,9 @@ class VerdictPruner(BasePruner):
         self, study: Study, trial: FrozenTrial, attrs: attributes.Attrs, probe_steps: int | None
     ) -> bool:
         history = recent_history(study, trial, Settings(report_direction=self._report_direction))
-        name = history.view.param_name or find_rate_name([trial.distributions])
-        rate = trial.params.get(name or "")
+        rate = rate_of(trial, history.view)
         curve = curve_of(trial, history.view.report_sign)
-        if not isinstance(rate, float):
+        if rate is None:
             return _end_without_rate(study, trial, history, curve, probe_steps)
         own = Probe(trial.number, rate, curve, is_full=False, question=attrs.question)
         is_patient = attrs.question == "deepen"

@@ -1,4 +1,7 @@
-"""Bad input: a ValueError that says what was expected and what came, and a clean storage."""
+"""Bad input: a ValueError that says what was expected and what came, and a clean storage.
+
+Covers ``study.settings``.
+"""
 
 from __future__ import annotations
 

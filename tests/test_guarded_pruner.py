@@ -1,4 +1,7 @@
-"""Whatever the study's pruner is, the life cycle of trials is kept."""
+"""Whatever the study's pruner is, the life cycle of trials is kept.
+
+Covers ``study.internals``.
+"""
 
 from __future__ import annotations
 

@@ -155,6 +155,15 @@ def test_only_attributes_knows_the_keys(name: str) -> None:
     assert name == "study.attributes" or not {key for key in keys if key.startswith("bisect_")}
 
 
+def test_every_module_has_its_test_file_or_is_named_by_another() -> None:
+    paths = list((ROOT / "tests").rglob("test_*.py"))
+    named = " ".join(ast.get_docstring(ast.parse(path.read_text())) or "" for path in paths)
+    for name in MODULES:
+        room, _, module = name.rpartition(".")
+        file = ROOT / "tests" / room / f"test_{module.lstrip('_')}.py"
+        assert module == "__init__" or file in paths or f"``{name}``" in named, name
+
+
 def test_import_loads_no_heavy_package() -> None:
     code = f"import optuna_bisect, sys; print([m for m in {HEAVY} if m in sys.modules])"
     assert finish(start_python(["-c", code])) == "[]\n"

@@ -1,4 +1,7 @@
-"""The pruners: alone, halved, wrapped, and on the trials of other samplers."""
+"""The pruners: alone, halved, wrapped, and on the trials of other samplers.
+
+Covers ``decisions.running_verdict``.
+"""
 
 from __future__ import annotations
 

@@ -21,10 +21,7 @@ RATE_GRACE_SECONDS = 10.0
 def propose_rate(
     history: History, number: int, distribution: FloatDistribution
 ) -> tuple[Proposal, tuple[float, float]]:
-    """Propose a rate that no running probe has or will take, and return its bracket with it.
-
-    ``history`` is the study without trial ``number``, ``distribution`` the range of the rate.
-    """
+    """Propose a rate that no running probe has or will take, and return its bracket with it."""
     evidence = history.finished.evidence(distribution.low, distribution.high, history.warm_start)
     probes = [r for r in history.running if r.role == "probe"]
     # Probes with a lower number that have no rate yet will take the questions before this one,

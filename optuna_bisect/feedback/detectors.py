@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from optuna_bisect.feedback.state import Event
 from optuna_bisect.feedback.trend_tests import (
     MIN_WINDOW,
-    critical,
+    critical_value,
     elasticity,
-    serial,
+    serial_correlation,
     trend,
     zigzag,
 )
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from optuna_bisect.feedback.settings import Settings
     from optuna_bisect.feedback.state import State
 
-# Significance of the tests whose false alarm costs little.
-LENIENT = 0.05
+# Score that proves a trend where a false alarm costs little: noise reaches it in 5 % of tests.
+LENIENT = critical_value(0.05)
 # Windows that the longest memory of single levels spans.
 LONG = 6
 # Levels after which an explosion that has not come down counts as a collapse.
@@ -44,9 +44,9 @@ _MIN_STALL, _MIN_SWINGING_STALL = 8, 12
 # Deviation of a level, as a share of the progress, beyond which a descent must be significant:
 # near the edge of stability losses swing, at stable rates hardly by half as much.
 _SWING = 0.07
-# Significance of a fall that proves progress for good.
-_SURE = 0.0005
-# Deviations of a level by which a fall stands out that was not proven while it lasted.
+# Score of a fall that proves progress for good: noise reaches it in 0.05 % of tests.
+_SURE = critical_value(0.0005)
+# Deviations of a level by which a fall stands out from the noise of levels.
 _CLEAR = 4.0
 # Share of the progress whose loss is a collapse, and whose loss leaves no healthy weights.
 _LOST, _UNHEALTHY = 0.8, 0.5
@@ -68,13 +68,13 @@ def find_collapse(state: State) -> Event | None:
 
 def find_overshoot(settings: Settings, state: State) -> Event | None:
     """Look for a rise or a swing."""
-    n, limit = settings.window, critical(settings.significance)
+    n, limit = settings.window, critical_value(settings.significance)
     window, long = state.levels[-n:], state.levels[-2 * n :]
     if trend(window) > limit:
         return Event("overshoot", f"The smoothed loss rose over {len(window)} intervals.")
     if trend(state.val_levels[-n:]) > limit and len(window) >= MIN_WINDOW and trend(window) < 0:
         return Event("overshoot", "The validation loss rises while the training loss falls.")
-    if trend(long) > -critical(LENIENT) and zigzag(long) > limit:
+    if trend(long) > -LENIENT and zigzag(long) > limit:
         return Event("overshoot", "The sign of the change flips at almost every interval.")
     return None
 
@@ -94,7 +94,7 @@ def find_stall(state: State) -> Event | None:
     swing = noise_of(state.levels[-2 * _MIN_STALL :])
     is_swinging = swing > _SWING * state.progress and len(window) >= _MIN_SWINGING_STALL
     fall = -trend(window)
-    if fall > (critical(LENIENT) if is_swinging else 0.0):
+    if fall > (LENIENT if is_swinging else 0.0):
         return None
     if fall > 0:
         return Event("stall", "The loss swings, and hardly falls any more.")
@@ -116,9 +116,9 @@ def find_undershoot(settings: Settings, state: State, probe_steps: int | None) -
     if has_learned(state):
         straightness = elasticity(window, state.initial, state.n_intervals)
         is_early = age < 2 * probe_steps
-        if fall > critical(LENIENT) and straightness > (1 + is_early) * settings.threshold:
+        if fall > LENIENT and straightness > (1 + is_early) * settings.threshold:
             return Event("undershoot", "The loss still falls in a straight line.")
-    elif abs(fall) < critical(LENIENT) and not _has_moved(state):
+    elif abs(fall) < LENIENT and not _has_moved(state):
         return Event("undershoot", "The loss has not left its initial level.")
     if settings.baseline is not None and min(window) > settings.baseline and fall < 1:
         return Event("undershoot", f"The loss stays above the baseline {settings.baseline:g}.")
@@ -138,7 +138,7 @@ def has_learned(state: State) -> bool:
     if state.learned:
         return True
     level, least = noise_of(state.levels), _RECOVERED * state.excursion
-    if trend(state.past.parts[state.past.cut :]) < -critical(_SURE):
+    if trend(state.past.parts[state.past.cut :]) < -_SURE:
         # A fall as a whole proves the progress, however wild the losses have become since.
         return state.progress > max(_CLEAR * level, least)
     single = level * math.sqrt(state.n_calls)
@@ -165,7 +165,7 @@ def _has_returned(state: State) -> bool:
     if not (_is_lost(state, _RECOVERY) and _has_fallen(state)):
         return False
     # Six levels may look quieter than they are; so the fall must show in the order as well.
-    return serial(state.levels) >= critical(LENIENT)
+    return serial_correlation(state.levels) >= LENIENT
 
 
 def _has_exploded(state: State) -> bool:
@@ -188,7 +188,7 @@ def _has_exploded(state: State) -> bool:
 
 def _has_moved(state: State) -> bool:
     """Tell whether the loss has wandered, or may have exploded: staying level may be death."""
-    if _has_fallen(state) or serial(state.levels) > critical(LENIENT):
+    if _has_fallen(state) or serial_correlation(state.levels) > LENIENT:
         return True
     single = noise_of(state.levels) * math.sqrt(state.n_calls)
     return state.excursion > _EXPLOSION[0] * single

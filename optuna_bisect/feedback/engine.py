@@ -25,7 +25,7 @@ from optuna_bisect.feedback.detectors import (
 from optuna_bisect.feedback.gain import move, pause_factor
 from optuna_bisect.feedback.race import SPACING, Race, advance_race, reopen
 from optuna_bisect.feedback.state import Event, Past, State, pair_means
-from optuna_bisect.feedback.trend_tests import MIN_WINDOW, critical, trend
+from optuna_bisect.feedback.trend_tests import MIN_WINDOW, trend
 
 if TYPE_CHECKING:
     from optuna_bisect.feedback.schedule import Schedule
@@ -201,5 +201,5 @@ def _is_plateau(schedule: Schedule, settings: Settings, state: State) -> bool:
     is_anneal_ahead = math.isfinite(schedule.anneal_start)
     n = LONG * settings.window // (1 if is_anneal_ahead else 2)
     values = state.val_levels[-n:]
-    is_falling = min(trend(values), trend(values[-settings.window :])) <= -critical(LENIENT)
+    is_falling = min(trend(values), trend(values[-settings.window :])) <= -LENIENT
     return len(values) == n and not is_falling

@@ -25,15 +25,12 @@ MIN_WINDOW = 4
 def trend(levels: Sequence[float]) -> float:
     """Measure how surely a series rises or falls, as a standard normal score.
 
-    The Mann-Kendall test counts ordered pairs. It knows no scale, and one spike among eight
-    levels moves it by at most seven pairs of 28.
+    The test of Mann (1945) and Kendall (1975) counts ordered pairs. It knows no scale, and one
+    spike among eight levels moves it by at most seven pairs of 28.
 
     Returns:
         The score with continuity correction: above zero rising, below zero falling, 0.0 for
-        fewer than two levels or no order at all.
-
-    Source:
-        Mann (1945); Kendall (1975); variance for series without ties.
+        fewer than two levels or no order at all. The variance is that of series without ties.
     """
     n = len(levels)
     if n < 2:
@@ -44,28 +41,18 @@ def trend(levels: Sequence[float]) -> float:
 
 
 def slope(levels: Sequence[float]) -> float:
-    """Estimate the change of at least two levels per interval, robustly.
-
-    Returns:
-        The median of all pairwise slopes, in units of the loss per interval.
-
-    Source:
-        Theil (1950); Sen (1968).
-    """
+    """Return the median slope of all pairs, per interval (Theil 1950; Sen 1968)."""
     pairs = itertools.combinations(enumerate(levels), 2)
     return statistics.median((b - a) / (j - i) for (i, a), (j, b) in pairs)
 
 
 def zigzag(levels: Sequence[float]) -> float:
-    """Measure how often the sign of the change flips, as a standard normal score.
+    """Measure how often the sign of the change flips: Bienayme's turning point test (1874).
 
     Returns:
-        Around zero for white noise, where two of three inner levels are turning points; above
-        for a series that swings to and fro, far below for a smooth one. 0.0 for fewer than
-        four levels.
-
-    Source:
-        The turning point test of Bienayme (1874).
+        A standard normal score: around zero for white noise, where two of three inner levels are
+        turning points; above for a series that swings to and fro, far below for a smooth one.
+        0.0 for fewer than four levels.
     """
     n = len(levels)
     if n < MIN_WINDOW:
@@ -75,18 +62,15 @@ def zigzag(levels: Sequence[float]) -> float:
     return (n_turns - 2 * (n - 2) / 3) / math.sqrt((16 * n - 29) / 90)
 
 
-def serial(levels: Sequence[float]) -> float:
-    """Measure how alike neighbours are, as a standard normal score.
+def serial_correlation(levels: Sequence[float]) -> float:
+    """Measure how alike neighbours are: the rank version of von Neumann's ratio (Bartels 1982).
 
     A descent, a hump, a fall and a return all leave neighbours closer in rank than two levels
     picked at random; levels around one value do not.
 
     Returns:
-        The score: around zero for independent levels, above for any slow movement. 0.0 for fewer
-        than four levels, or where all are equal.
-
-    Source:
-        Bartels (1982), the rank version of von Neumann's ratio.
+        A standard normal score: around zero for independent levels, above for any slow movement.
+        0.0 for fewer than four levels, or where all are equal.
     """
     n = len(levels)
     if n < MIN_WINDOW:
@@ -102,7 +86,7 @@ def serial(levels: Sequence[float]) -> float:
 
 
 @functools.cache
-def critical(significance: float) -> float:
+def critical_value(significance: float) -> float:
     """Turn a one-sided significance level, in (0, 0.5), into the score that it asks for."""
     return -statistics.NormalDist().inv_cdf(significance)
 

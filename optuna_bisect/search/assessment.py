@@ -49,7 +49,6 @@ def arrange(evidence: Evidence) -> Evidence:
     rates = [p.rate for probes in seen.values() for p in probes]
     return evidence._replace(
         seen=seen,
-        unanswered={i: probes for i, probes in at_point.items() if i not in seen},
         collapsed=_find_collapsed(seen, evidence.initial),
         below=max((r for r in rates if r < best), default=None),
         above=min((r for r in rates if r > best), default=None),

@@ -28,7 +28,6 @@ class Evidence(NamedTuple):
         collapsed: Points whose loss is not finite or rose for good: certain to overshoot.
         below: Highest seen rate below the incumbent's, None if there is none.
         above: Lowest seen rate above the incumbent's, None if there is none.
-        unanswered: Probes at points where all trials broke before they answered anything.
     """
 
     grid: Grid
@@ -41,7 +40,6 @@ class Evidence(NamedTuple):
     collapsed: frozenset[int] = frozenset()
     below: float | None = None
     above: float | None = None
-    unanswered: Mapping[int, list[Probe]] = MappingProxyType({})
 
     @property
     def best_undershoot(self) -> Probe | None:

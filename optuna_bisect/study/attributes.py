@@ -83,11 +83,7 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
-    """Write attributes where the storage and the live trial see them; None is not written.
-
-    ``trial`` is the running trial as a sampler hook or a pruner gets it, the names are those of
-    ``Attrs``.
-    """
+    """Write fields of ``Attrs`` where storage and live trial see them; None is not written."""
     for name, value in attrs.items():
         key = _KEY_OF[name]
         if value is not None and trial.user_attrs.get(key) != value:

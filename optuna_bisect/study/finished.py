@@ -15,6 +15,7 @@ from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.running import founded
 from optuna_bisect.study import attributes, internals
+from optuna_bisect.study.parameter import find_rate_name
 from optuna_bisect.verdicts.curve import Curve
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ class Final(NamedTuple):
     """A final trial that has ended.
 
     Attributes:
-        number: Trial number.
         is_complete: Whether it ended with a finite value.
         has_diverged: Whether its loss or its value was not finite.
         has_failed: Whether it was in vain for a reason that a lower rate may not cure: ended by an
@@ -98,11 +98,7 @@ def read_finished(
     judged: Sequence[FrozenTrial] = (),
     earlier: Finished | None = None,
 ) -> Finished:
-    """Read finished trials, and ``judged`` ones: running, but with their verdict written.
-
-    For speed, probes that ``earlier``, an older reading of the same study, holds are taken from
-    it.
-    """
+    """Read finished and running ``judged`` trials; probes in ``earlier`` are not read again."""
     horizon = _find_horizon(trials, view)
     is_known = earlier is not None and earlier.horizon == horizon
     known = {p.number: p for p in earlier.probes} if earlier and is_known else {}
@@ -141,6 +137,12 @@ def curve_of(trial: FrozenTrial, sign: int) -> Curve:
     """Return a trial's reports as a curve to be minimised."""
     reports = sorted(trial.intermediate_values.items())
     return Curve(tuple(s for s, _ in reports), tuple(sign * float(v) for _, v in reports))
+
+
+def rate_of(trial: FrozenTrial, view: View) -> float | None:
+    """Return a trial's learning rate, by its own names where no other trial has one yet."""
+    rate = trial.params.get(view.param_name or find_rate_name([trial.distributions]) or "")
+    return rate if isinstance(rate, float) else None
 
 
 def _find_horizon(trials: Sequence[FrozenTrial], view: View) -> int | None:

@@ -39,9 +39,8 @@ class Running(NamedTuple):
     """A trial that has not finished and is believed to live.
 
     Attributes:
-        number: Trial number.
-        role: Its role, None while it has none or where another sampler made it.
-        rate: Its rate, None while it has none.
+        role: None while it has none, or where another sampler made it.
+        rate: None while it has none.
         is_local: Whether another thread of this process runs it.
         age: Seconds since it was started, by this machine's clock; 0 where unknown.
         curve: What a probe has reported so far; None for any other trial.

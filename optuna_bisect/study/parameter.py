@@ -54,10 +54,7 @@ def prefer_known_name(found: str | None, space: Mapping[str, BaseDistribution]) 
 
 
 def rivals(space: Mapping[str, BaseDistribution]) -> list[str]:
-    """Return the log-scale floats that may all be the learning rate, as no name says which one is.
-
-    The first one is taken. None of them where there is one alone, or one with a known name.
-    """
+    """Return all log-scale floats where there are several and none has a known name, else none."""
     names = [name for name, distribution in space.items() if is_log_float(distribution)]
     return [] if len(names) < 2 or any(is_known_name(name) for name in names) else names
 

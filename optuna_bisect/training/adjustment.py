@@ -88,19 +88,12 @@ class Adjustment:
         return step - begin >= interval or (final is not None and begin < final <= step)
 
     def decide(self, step: int, lr: float, optimizer: Optimizer, trial: BaseTrial | None) -> bool:
-        """Close the interval that ends at a step.
+        """Close the interval that ends at a step; return whether weights were put back.
 
-        Args:
-            step: Steps done.
-            lr: The rate that was used last.
-            optimizer: Keeps its rates, whatever weights are put back.
-            trial: The trial that gets a copy of the log, and a verdict if the run has diverged.
-
-        Returns:
-            Whether weights were put back.
+        The trial, where there is one, gets a copy of the log.
 
         Raises:
-            Diverged: If a loss is not finite and nothing can be restored.
+            Diverged: If a loss is not finite and nothing can be restored; it names the ``lr``.
         """
         losses, self.meter = share(self.meter.read(step)), LossMeter()
         self.state = advance(self.schedule, self.settings, self.state, losses)

@@ -32,10 +32,7 @@ _remembered = functools.lru_cache(maxsize=4096)
 
 
 def recent_levels(curve: Curve, other: Curve) -> tuple[float, float] | None:
-    """Return the mean of a run's last reports, and of another run's at the same steps.
-
-    None where either run has too few reports.
-    """
+    """Return the means of two runs' last reports at equal steps; None where there are too few."""
     if len(curve) <= N_SKIPPED or len(other) <= N_SKIPPED:
         return None
     recent = slice(max(N_SKIPPED, len(curve) - N_AVERAGED), None)
@@ -44,11 +41,7 @@ def recent_levels(curve: Curve, other: Curve) -> tuple[float, float] | None:
 
 
 def least_share(curve: Curve, horizon: float) -> float:
-    """Return the share of the incumbent's progress below which a run is behind.
-
-    The share rises with the steps that were run, up to ``horizon``: the length of a probe,
-    infinite for a run that is no probe.
-    """
+    """Return the share of the incumbent's progress to keep up with; 1 at ``horizon`` steps."""
     return PROGRESS_RATIO + (1 - PROGRESS_RATIO) * min(1.0, curve.horizon / horizon)
 
 

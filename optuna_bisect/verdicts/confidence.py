@@ -1,9 +1,9 @@
 """How sure a verdict is: the estimated probability that its name is right, by what it knows.
 
-Fitted on the recorded sweeps in ``studies/data`` and checked on tasks that are not among them
-(studies/README.md, "How right are the verdicts"). Right means: right about runs of the probe's
-length with the same seed, where rates within half a point of the grid of the best one, or within
-1 % of the attainable loss reduction, count as balanced.
+Fitted on the recorded sweeps in ``studies/sweeps/data`` and checked on tasks that are not among
+them (studies/README.md, "How right are the verdicts"). Right means: right about runs of the
+probe's length with the same seed, where rates within half a point of the grid of the best one, or
+within 1 % of the attainable loss reduction, count as balanced.
 """
 
 from __future__ import annotations

@@ -10,9 +10,8 @@ from optuna.trial import TrialState
 from optuna_bisect.decisions.running_verdict import judge_probe
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes
-from optuna_bisect.study.finished import curve_of
+from optuna_bisect.study.finished import curve_of, rate_of
 from optuna_bisect.study.history import read_history
-from optuna_bisect.study.parameter import find_rate_name
 from optuna_bisect.verdicts import confidence
 from optuna_bisect.verdicts.classifier import compare_ends, not_finite
 from optuna_bisect.verdicts.verdict import Verdict
@@ -59,19 +58,16 @@ def record_end(
 def _judge_probe(
     trial: FrozenTrial, history: History, curve: Curve, state: TrialState, value: float | None
 ) -> Verdict | None:
-    name = history.view.param_name or find_rate_name([trial.distributions])
-    rate = trial.params.get(name or "")
-    if not isinstance(rate, float):
+    rate, complete = rate_of(trial, history.view), state == TrialState.COMPLETE
+    if rate is None:
         return None
-    complete = state == TrialState.COMPLETE
-    evidence = history.evidence()
-    best = evidence.incumbent if evidence else None
     if len(curve) and (history.view.probe_steps is not None or not complete):
         end = curve.horizon if complete else history.view.probe_steps
         return judge_probe(history, Probe(trial.number, rate, curve), end)
     if value is None or not complete:
         return None
-    own = history.view.value_sign * value
+    own, evidence = history.view.value_sign * value, history.evidence()
+    best = evidence.incumbent if evidence else None
     if best is None or best.value is None:
         return Verdict("balanced", confidence.FIRST_VALUE, f"the first finite value: {value:.4g}")
     return compare_ends(own, rate, best.value, best, sign=history.view.value_sign)

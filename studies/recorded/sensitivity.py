@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 PACKAGE = "optuna_bisect"
 # Values to try, by the module of the package that defines the constant, and its name.
 VARIANTS: dict[tuple[str, str], tuple[Any, ...]] = {
-    ("verdicts.curve", "PROGRESS_RATIO"): (0.65, 0.85),
+    ("verdicts.comparison", "PROGRESS_RATIO"): (0.65, 0.85),
     ("verdicts.curve", "N_AVERAGED"): (2, 4),
     ("verdicts.curve", "N_SKIPPED"): (1, 3),
-    ("verdicts.curve", "CUT_MARGIN"): (0.0, 1.0),
+    ("verdicts.comparison", "CUT_MARGIN"): (0.0, 1.0),
     ("verdicts.comparison", "TIE_MARGIN"): (0.0, 1.0),
     ("verdicts.comparison", "SAME_END"): (0.005, 0.02),
     ("verdicts.comparison", "MAX_SHARE"): (0.25, 1.0),
-    ("verdicts.curve", "SIGNIFICANCE"): (1.0, 3.0),
-    ("verdicts.curve", "ALIKE"): (0.0, 0.3),
+    ("verdicts.shape", "SIGNIFICANCE"): (1.0, 3.0),
+    ("verdicts.comparison", "ALIKE"): (0.0, 0.3),
     ("verdicts.classifier", "RECOVERY_SHARE"): (0.17, 0.34),
     ("search.proposal", "MAX_REACH"): (2, 4),
     ("search.proposal", "FLATS_PER_RUN"): (3, 99),

@@ -1,4 +1,7 @@
-"""The winner's rate, bracket and status follow from the evidence; the final one is corrected."""
+"""The winner's rate, bracket and status follow from the evidence; the final one is corrected.
+
+Covers ``search.horizon``.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optuna_bisect.feedback.race import MAX_LEGS, SPACING, Race, advance_race, reopen
+from optuna_bisect.search import grid
 
 N = 8
 
@@ -36,6 +37,10 @@ def bent(best, power=0.4):
         return 2.3 - 1.5 * math.exp(-distance) * (i / N) ** power
 
     return loss
+
+
+def test_rates_are_as_far_apart_as_in_the_search():
+    assert grid.SPACING == SPACING
 
 
 @pytest.mark.parametrize("start", [1.0, 3.0, 9.0, 27.0])

@@ -1,4 +1,7 @@
-"""The end of a study: winner or none, one final trial, and what happens when it goes wrong."""
+"""The end of a study: winner or none, one final trial, and what happens when it goes wrong.
+
+Covers ``decisions.final_plan``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""All probes are judged against each other, in any order with the same result."""
+"""All probes are judged against each other, in any order with the same result.
+
+Covers ``search.evidence`` and ``search.probe``.
+"""
 
 from __future__ import annotations
 

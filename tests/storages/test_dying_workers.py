@@ -1,4 +1,7 @@
-"""Workers that die at any call, stand still, or are taken for dead by mistake."""
+"""Workers that die at any call, stand still, or are taken for dead by mistake.
+
+Covers ``workers.role_claim``.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,9 @@ from synthetic_trainer import LOW, STEPS, Trainer, make_objective, with_role
 from worker_process import open_storage
 
 import optuna_bisect as ob
+from optuna_bisect.decisions import next_rate
 from optuna_bisect.study.history import read_history
-from optuna_bisect.workers import rate_claim, role_claim
+from optuna_bisect.workers import role_claim
 
 STALE_AFTER = 0.1
 
@@ -30,7 +34,7 @@ STALE_AFTER = 0.1
 @pytest.fixture
 def short_patience(monkeypatch) -> None:
     monkeypatch.setattr(role_claim, "ROLE_GRACE_SECONDS", 0.05)
-    monkeypatch.setattr(rate_claim, "RATE_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(next_rate, "RATE_GRACE_SECONDS", 0.05)
 
 
 def die_at(n_calls: int, monkeypatch, *, after: bool) -> tuple[bool, optuna.Study]:

@@ -1,4 +1,7 @@
-"""A verdict is right about labelled curves, says why, and does not depend on the loss's scale."""
+"""A verdict is right about labelled curves, says why, and does not depend on the loss's scale.
+
+Covers ``verdicts.reasons`` and ``verdicts.verdict``.
+"""
 
 from __future__ import annotations
 

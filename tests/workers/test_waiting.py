@@ -1,4 +1,7 @@
-"""A worker that has nothing to ask waits for the others, but not for ever."""
+"""A worker that has nothing to ask waits for the others, but not for ever.
+
+Covers ``decisions.next_rate``.
+"""
 
 from __future__ import annotations
 
