@@ -12,6 +12,7 @@ In reading order:
 - ``distributed``: one decision for all processes that train one model.
 - ``snapshot``: the last good weights.
 - ``move_log``: the history of moves, and a copy of it on the trial.
+- ``warmup_check``: a warning where a warm-up outlasts the probes.
 - ``divergence``: the exception of a run that cannot go on.
-- ``adjustment``: one run as a whole; imports all of the above but ``param_groups``.
+- ``adjustment``: one run as a whole; imports most of the above.
 """
