@@ -12,7 +12,7 @@ from optuna_bisect.search.evidence import Evidence
 from optuna_bisect.search.probe import initial_loss
 from optuna_bisect.verdicts.comparison import gap_between, is_behind, rises_alike
 from optuna_bisect.verdicts.curve import N_SKIPPED
-from optuna_bisect.verdicts.shape import is_above, is_flat
+from optuna_bisect.verdicts.shape import FEW_REPORTS, is_above, is_flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -105,6 +105,10 @@ def _find_candidates(probes: Sequence[Probe]) -> list[Probe]:
     return reported or full or (broken if len(broken) >= MAX_ATTEMPTS else [])
 
 
+def _may_have_moved(probe: Probe, initial: float | None) -> bool:
+    return len(probe.curve) <= FEW_REPORTS or not probe.shows(is_flat, initial)
+
+
 def _choose_incumbent(
     probes: Sequence[Probe], candidates: Sequence[Probe], initial: float | None, horizon: int
 ) -> tuple[Probe | None, Probe | None]:
@@ -114,7 +118,7 @@ def _choose_incumbent(
     """
     lowest = min((p.rate for p in candidates), default=math.inf)
     edge = min((p.rate for p in probes if not p.is_finite and p.rate > lowest), default=math.inf)
-    moved = [p for p in candidates if p.rate < edge and not p.shows(is_flat, initial)]
+    moved = [p for p in candidates if p.rate < edge and _may_have_moved(p, initial)]
     if not moved:
         return None, None
     # All have a value, or none has: the candidates are of one kind.

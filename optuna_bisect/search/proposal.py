@@ -6,11 +6,12 @@ The rules, the ones that were tried instead, and their measurements are in studi
 from __future__ import annotations
 
 import math
+import statistics
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from optuna_bisect.verdicts.comparison import is_behind
-from optuna_bisect.verdicts.shape import progress_of
+from optuna_bisect.verdicts.shape import FEW_REPORTS, progress_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from optuna_bisect.search.evidence import Evidence
     from optuna_bisect.search.probe import Probe
 
-Question = Literal["start", "warm", "scan", "deepen", "halve", "recheck", "spread"]
+Question = Literal["start", "warm", "scan", "deepen", "halve", "recheck", "higher", "spread"]
 
 # A probe is proposed at most this many points away from the incumbent.
 MAX_REACH = 3
@@ -31,6 +32,9 @@ FAR_SHARE = 0.5
 # A search without end stops halving at this share of the spacing: one part in 10^6 of the rate.
 MIN_GAP = 1e-6
 GOLDEN = (math.sqrt(5) - 1) / 2
+# Probes with few reports differ clearly where their ends lie this many times further apart than
+# those of neighbouring rates do.
+CLEAR = 5.0
 
 
 class Proposal(NamedTuple):
@@ -123,7 +127,31 @@ def _propose_coarse(evidence: Evidence, taken: set[int]) -> tuple[int, Question]
     if not best.is_full and not best.is_broken:
         # It still runs: what it does not answer yet is not asked again.
         return near
-    return near or _propose_recheck(evidence, best, taken)
+    return (
+        near or _propose_recheck(evidence, best, taken) or _propose_higher(evidence, best, taken)
+    )
+
+
+def _propose_higher(
+    evidence: Evidence, best: Probe, taken: set[int]
+) -> tuple[int, Question] | None:
+    """Go up while no probe has clearly moved: runs that learn nothing differ as well."""
+    if evidence.collapsed or _is_clear(evidence, best):
+        return None
+    found = _widest([max(evidence.seen.keys() | taken), evidence.grid.last + 1])
+    return None if found is None else (found[0], "higher")
+
+
+def _is_clear(evidence: Evidence, best: Probe) -> bool:
+    """Tell whether full probes differ by more than neighbouring rates differ anyway."""
+    if len(best.curve) > FEW_REPORTS:
+        return True
+    full = [p for p in evidence.probes if p.is_full and p.is_finite]
+    by_value = [(p.rate, p.value) for p in full if p.value is not None]
+    by_report = [(p.rate, p.curve.losses[-1]) for p in full if p.value is None and len(p.curve)]
+    ends = [end for _, end in sorted(by_report if best.value is None else by_value)]
+    steps = [abs(a - b) for a, b in pairwise(ends)]
+    return bool(steps) and max(ends) - min(ends) > CLEAR * statistics.median_high(steps)
 
 
 def _propose_scan(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:

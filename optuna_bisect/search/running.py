@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from optuna_bisect.search.probe import Probe
 
 # Questions that others cannot answer: a rate that a user chose, and one that is asked again.
-_OPEN_QUESTIONS = (None, "recheck")
+_OPEN_QUESTIONS = (None, "recheck", "higher")
 
 
 def led_by_running(evidence: Evidence, running: Sequence[Probe], *, lead: float = 1.0) -> Evidence:

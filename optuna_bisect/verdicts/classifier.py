@@ -12,6 +12,7 @@ from optuna_bisect.verdicts.comparison import SAME_END, gap_between, is_behind, 
 from optuna_bisect.verdicts.curve import N_SKIPPED
 from optuna_bisect.verdicts.shape import (
     has_jumped,
+    has_turned,
     is_above,
     is_flat,
     is_leaving,
@@ -153,6 +154,8 @@ def _judge_flat(curve: Curve, start: float, sign: int) -> Verdict:
 
 def _judge_descent(curve: Curve, start: float, sign: int) -> Verdict:
     """Tell a descent that has flattened from one that a higher rate would speed up."""
+    if has_turned(curve, start):
+        return Verdict("overshoot", confidence.TURNED, reasons.turn(curve, start, sign))
     late, way = late_share_of(curve, start), reasons.descent(curve, start, sign)
     if late <= STRAIGHT:
         reason = f"{way} and flattens; nothing to compare with yet"

@@ -18,6 +18,9 @@ CEILING = 0.96
 CERTAIN = 1.0
 # A run without progress is as often dead as slow, which one curve cannot tell.
 FLAT = 0.55
+# A run that came down and turned round: above the best rate in 14 of 14 recorded runs, and
+# (14 + 1) / (14 + 2) by the rule of succession.
+TURNED = 0.94
 # An end that lost to another one by an amount that nothing gives a scale.
 UNSCALED_END = 0.8
 # A rate that lies beyond one that others have seen lose.

@@ -49,6 +49,13 @@ def rise(curve: Curve, start: float, sign: int) -> str:
     return f"{level} {_show(start, sign)} at step {curve.steps[-1]}, after the time to recover"
 
 
+def turn(curve: Curve, start: float, sign: int) -> str:
+    """Say that a run came down and then lost what it had won."""
+    way = f"from {_show(start, sign)} to {_show(min(curve.losses), sign)}"
+    now = f"turned round to {_show(curve.losses[-1], sign)} by step {curve.steps[-1]}"
+    return f"{_word(sign)} went {way} and {now}"
+
+
 def jump(curve: Curve, start: float, sign: int) -> str:
     """Say that a run left its level and came back."""
     far = max(curve.losses[1:], key=lambda loss: abs(loss - start))

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 # A change of level counts when it exceeds this many standard errors of the curve's own noise.
 SIGNIFICANCE = 2.0
+# Of so few reports nobody knows the noise, nor whether a run has moved: runs are compared instead.
+FEW_REPORTS = 3
+# A run has turned round where it has been rising for this share of its length ...
+RISING_SHARE = 1 / 3
+# ... and has lost this share of the progress that it had made.
+LOST_SHARE = 0.2
 
 
 def progress_of(curve: Curve, initial: float) -> float:
@@ -53,15 +59,36 @@ def is_above(curve: Curve, initial: float) -> bool:
     recover. Four reports that climb ever faster, the last one further than the curve ever moved
     before, are a divergence whose own curvature would pass for noise.
     """
-    # Of three or four reports the noise is hardly known: 1 + 2/n is about Student's correction.
+    if len(curve) <= FEW_REPORTS:
+        return False
+    # Of four or five reports the noise is hardly known: 1 + 2/n is about Student's correction.
     correction = 1 + 2 / max(1, len(curve) - 3)
     if progress_of(curve, initial) < -2 * SIGNIFICANCE * correction:
         return True
-    if len(curve) < 4 or curve.losses[-1] <= initial:
+    if curve.losses[-1] <= initial:
         return False
     moves = np.diff(curve.losses)
     climbs = 0 < moves[-3] < moves[-2] < moves[-1]
     return bool(climbs and moves[-1] > np.max(np.abs(moves[:-1])))
+
+
+def has_turned(curve: Curve, initial: float) -> bool:
+    """Tell whether a finite curve came down, and has been rising since for a third of its length.
+
+    On recorded runs this happened only above the best rate (14 of 14; studies/LOG.md).
+    """
+    if len(curve) < 2 * N_AVERAGED:
+        return False
+    losses = np.asarray(curve.losses)
+    # Medians of three, so that the lowest of them is no single lucky report.
+    levels = np.median(np.lib.stride_tricks.sliding_window_view(losses, N_AVERAGED), axis=1)
+    lowest = int(np.argmin(levels))
+    rise = float(np.mean(losses[-N_AVERAGED:])) - float(levels[lowest])
+    return (
+        curve.steps[lowest + N_AVERAGED // 2] <= (1 - RISING_SHARE) * curve.steps[-1]
+        and rise > LOST_SHARE * (initial - float(levels[lowest]))
+        and rise > SIGNIFICANCE * noise_of(curve.losses[N_SKIPPED:])
+    )
 
 
 def has_jumped(curve: Curve, initial: float) -> bool:

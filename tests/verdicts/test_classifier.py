@@ -196,3 +196,19 @@ def test_a_verdict_refuses_unknown_names_and_confidences() -> None:
         Verdict("high", 0.9, "")  # type: ignore[arg-type]  # the error is the point
     with pytest.raises(ValueError, match=r"but got 0\.5"):
         Verdict("balanced", 0.5, "")
+
+
+def test_a_first_probe_that_came_down_and_turned_round_is_an_overshoot() -> None:
+    down, up = np.linspace(2.3, 1.4, 6), np.linspace(1.48, 2.0, 7)
+    verdict = classify(curve(*down, *up), 1.0, initial=2.3, probe_steps=PROBE)
+    assert verdict is not None
+    assert verdict.name == "overshoot"
+    assert "went from 2.3 to 1.4 and turned round to 2" in verdict.reason
+
+
+@pytest.mark.parametrize("last", [1.44, 1.41])
+def test_a_first_probe_that_wavers_at_its_end_is_balanced(last: float) -> None:
+    losses = [*np.linspace(2.3, 1.4, 8), *np.linspace(1.4, last, 5)]
+    verdict = classify(curve(*losses), 1.0, initial=2.3, probe_steps=PROBE)
+    assert verdict is not None
+    assert verdict.name == "balanced"

@@ -58,3 +58,9 @@ def test_only_step_zero_with_gaps_after_it_is_surely_untrained() -> None:
     assert not starts_untrained(Curve((0, 1), (1.0, 0.9)))
     assert not starts_untrained(Curve((99, 199), (1.0, 0.9)))
     assert not starts_untrained(Curve((0,), (1.0,)))
+
+
+@pytest.mark.parametrize("losses", [[2.304, 2.309], [2.304, 2.3089, 2.309]])
+def test_of_three_finite_reports_none_is_above(losses: list[float]) -> None:
+    # The loss before training is a held-out one, and nothing says how far apart the two lie.
+    assert not is_above(curve(losses), 2.304)
