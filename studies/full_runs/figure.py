@@ -1,0 +1,101 @@
+"""One figure: the loss of each method over what it pays."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from studies.full_runs.score import Score
+
+OWN, OTHER, GREY = "#D55E00", "#0072B2", "#5F6B76"
+
+
+def spread(values: Sequence[float], gap: float) -> list[float]:
+    """Move values apart until they lie ``gap`` from each other, in their order, around their mean.
+
+    Neighbours that are too close form a block; blocks that touch are joined.
+    """
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    blocks: list[list[int]] = []
+    for i in order:
+        blocks.append([i])
+        while len(blocks) > 1 and bottom(blocks[-1], values, gap) < (
+            bottom(blocks[-2], values, gap) + gap * len(blocks[-2])
+        ):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    places = [0.0] * len(values)
+    for block in blocks:
+        for rank, i in enumerate(block):
+            places[i] = bottom(block, values, gap) + gap * rank
+    return places
+
+
+def bottom(block: Sequence[int], values: Sequence[float], gap: float) -> float:
+    """Return the place of a block's first label."""
+    return sum(values[i] for i in block) / len(block) - gap * (len(block) - 1) / 2
+
+
+def shown(lines: Sequence[Score]) -> list[Score]:
+    """Leave out cosines from other multiples of the default than 1, which are no method."""
+    hidden = ("cosine, 0.1x", "cosine, 0.316x", "cosine, 3.16x", "cosine, 10x")
+    return [line for line in lines if not line.label.startswith(hidden)]
+
+
+def draw(lines: Sequence[Score]) -> go.Figure:
+    """Draw one mark a method, its name to the right of it."""
+    lines = shown(lines)
+    heights = [math.log10(line.mean) for line in lines]
+    gap = 0.055 * (max(heights) - min(heights) + 0.02)
+    figure = go.Figure()
+    figure.add_hline(y=1, line={"color": GREY, "width": 1, "dash": "dot"})
+    for line, height, place in zip(lines, heights, spread(heights, gap)):
+        color = OWN if line.is_own else OTHER
+        figure.add_scatter(
+            x=[line.paid],
+            y=[line.mean],
+            mode="markers",
+            marker={"size": 13, "color": color, "line": {"color": "white", "width": 1}},
+        )
+        # On a log axis an annotation stands at the logarithm.
+        figure.add_annotation(
+            x=math.log10(line.paid),
+            y=height,
+            ax=max(math.log10(line.paid) + 0.05, math.log10(1.55)),
+            ay=place,
+            axref="x",
+            ayref="y",
+            text=f"{line.label}  {line.mean:.3f}",
+            font={"color": color, "size": 13},
+            xanchor="left",
+            showarrow=True,
+            arrowhead=0,
+            arrowwidth=1,
+            arrowcolor="#C3C8CD",
+            standoff=7,
+        )
+    lay_out(figure)
+    return figure
+
+
+def lay_out(figure: go.Figure) -> None:
+    """Set titles and axes."""
+    look = {"type": "log", "gridcolor": "#E4E7EB", "linecolor": "#9AA0A6", "ticks": "outside"}
+    ticks = [1, 1.5, 2, 3, 5]
+    figure.update_xaxes(
+        **look, range=[math.log10(0.93), 1], tickvals=ticks, title_text="updates paid / a full run"
+    )
+    figure.update_yaxes(
+        **look, title_text="lowest validation loss / best of five cosine runs", dtick="D1"
+    )
+    figure.update_layout(
+        template=None,
+        title={"text": "What a full run reaches, and what it costs", "x": 0.02},
+        font={"family": "Helvetica, Arial, sans-serif", "size": 13},
+        showlegend=False,
+        margin={"l": 70, "r": 20, "t": 60, "b": 60},
+    )
