@@ -43,9 +43,9 @@ def record(options: argparse.Namespace) -> None:
 
 def run(task: str, name: str, variant: float, seed: int) -> Row:
     """Do one run."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     result = METHODS[name].run(TASKS[task], seed, variant)
-    row = Row(task, name, variant, seed, *result, time.perf_counter() - begin)
+    row = Row(task, name, variant, seed, *result, time.process_time() - begin)
     print(
         f"{task} {name} {variant:g}x seed {seed}: {row.lowest:.4g} in {row.seconds:.0f} s",
         flush=True,

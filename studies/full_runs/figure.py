@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from studies.full_runs.score import Score
 
+# Updates paid where the column of names stands.
+COLUMN = 1.6
 OWN, OTHER, GREY = "#D55E00", "#0072B2", "#5F6B76"
 
 
@@ -47,51 +49,57 @@ def shown(lines: Sequence[Score]) -> list[Score]:
 
 
 def draw(lines: Sequence[Score]) -> go.Figure:
-    """Draw one mark a method, its name to the right of it."""
-    lines = shown(lines)
-    heights = [math.log10(line.mean) for line in lines]
-    gap = 0.055 * (max(heights) - min(heights) + 0.02)
+    """Draw one mark a method; names stand beside those that pay much, else in one column."""
+    lines = sorted(shown(lines), key=lambda line: line.mean)
+    column = [line for line in lines if line.paid < COLUMN]
+    heights = [math.log10(line.mean) for line in column]
+    gap = 0.05 * max(heights[-1] - heights[0], 0.03)
     figure = go.Figure()
     figure.add_hline(y=1, line={"color": GREY, "width": 1, "dash": "dot"})
-    for line, height, place in zip(lines, heights, spread(heights, gap)):
-        color = OWN if line.is_own else OTHER
-        figure.add_scatter(
-            x=[line.paid],
-            y=[line.mean],
-            mode="markers",
-            marker={"size": 13, "color": color, "line": {"color": "white", "width": 1}},
-        )
-        # On a log axis an annotation stands at the logarithm.
-        figure.add_annotation(
-            x=math.log10(line.paid),
-            y=height,
-            ax=max(math.log10(line.paid) + 0.05, math.log10(1.55)),
-            ay=place,
-            axref="x",
-            ayref="y",
-            text=f"{line.label}  {line.mean:.3f}",
-            font={"color": color, "size": 13},
-            xanchor="left",
-            showarrow=True,
-            arrowhead=0,
-            arrowwidth=1,
-            arrowcolor="#C3C8CD",
-            standoff=7,
-        )
+    for line in lines:
+        mark = {"size": 13, "color": color_of(line), "line": {"color": "white", "width": 1}}
+        figure.add_scatter(x=[line.paid], y=[line.mean], mode="markers", marker=mark)
+    for line, place in zip(column, spread(heights, gap)):
+        add_name(figure, line, ax=math.log10(COLUMN), ay=place, axref="x", ayref="y")
+    for line in lines:
+        if line not in column:
+            add_name(figure, line, ax=12, ay=0)
     lay_out(figure)
     return figure
+
+
+def color_of(line: Score) -> str:
+    """Tell this package's methods from the others'."""
+    return OWN if line.is_own else OTHER
+
+
+def add_name(figure: go.Figure, line: Score, **place: object) -> None:
+    """Write the method's name and its mean, with a line to its mark."""
+    color = color_of(line)
+    figure.add_annotation(
+        # On a log axis an annotation stands at the logarithm.
+        x=math.log10(line.paid),
+        y=math.log10(line.mean),
+        text=f"{line.label}  {line.mean:.3f}",
+        font={"color": color, "size": 13},
+        bgcolor="white",
+        xanchor="left",
+        arrowhead=0,
+        arrowwidth=1,
+        arrowcolor="#C3C8CD",
+        standoff=7,
+        **place,
+    )
 
 
 def lay_out(figure: go.Figure) -> None:
     """Set titles and axes."""
     look = {"type": "log", "gridcolor": "#E4E7EB", "linecolor": "#9AA0A6", "ticks": "outside"}
-    ticks = [1, 1.5, 2, 3, 5]
-    figure.update_xaxes(
-        **look, range=[math.log10(0.93), 1], tickvals=ticks, title_text="updates paid / a full run"
-    )
-    figure.update_yaxes(
-        **look, title_text="lowest validation loss / best of five cosine runs", dtick="D1"
-    )
+    paid, losses = [1, 1.2, 1.5, 2, 3, 5], [0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3, 1.5, 2, 3, 5]
+    figure.update_xaxes(**look, range=[math.log10(0.93), 1], tickvals=paid)
+    figure.update_xaxes(title_text="updates paid, search included / a full run")
+    figure.update_yaxes(**look, tickvals=losses)
+    figure.update_yaxes(title_text="lowest validation loss / best of five cosine runs")
     figure.update_layout(
         template=None,
         title={"text": "What a full run reaches, and what it costs", "x": 0.02},

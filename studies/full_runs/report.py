@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
     """Print the tables, or draw the figure."""
-    lines = scores([row for row in rows if row.seed in options.seed])
+    lines = scores([r for r in rows if r.seed in options.seed and r.task in options.task])
     if not lines:
         print("No task has all five cosine runs yet.")
         return

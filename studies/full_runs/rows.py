@@ -22,7 +22,7 @@ class Row(NamedTuple):
         lowest: Lowest of about 25 validation losses of the full run.
         last: The last of them.
         n_steps: Updates paid, those of the search included.
-        seconds: Wall time.
+        seconds: Processor time.
     """
 
     task: str

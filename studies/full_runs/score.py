@@ -78,6 +78,7 @@ def groups(rows: Sequence[Row], best: Sequence[Row]) -> Iterator[tuple[str, list
             chosen = [row for row in rows if (row.method, row.variant) == (name, variant)]
             if name == "cosine":
                 label = f"cosine, {variant:g}x the default rate"
+                label = "cosine, default rate" if variant == 1 else label
             else:
                 label = method.label + (f", {variant:g}x" if len(method.variants) > 1 else "")
             if chosen:
