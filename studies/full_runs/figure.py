@@ -43,9 +43,8 @@ def bottom(block: Sequence[int], values: Sequence[float], gap: float) -> float:
 
 
 def shown(lines: Sequence[Score]) -> list[Score]:
-    """Leave out cosines from other multiples of the default than 1, which are no method."""
-    hidden = ("cosine, 0.1x", "cosine, 0.316x", "cosine, 3.16x", "cosine, 10x")
-    return [line for line in lines if not line.label.startswith(hidden)]
+    """Leave out cosines from other rates than the default, which are no method."""
+    return [line for line in lines if line.method != "cosine" or line.variant == 1]
 
 
 def draw(lines: Sequence[Score]) -> go.Figure:

@@ -49,7 +49,7 @@ def rate_table(lines: Sequence[Score]) -> list[str]:
     tasks = list(lines[0].ratios)
     table = ["| method | " + " | ".join(tasks) + " |", "| --- |" + " --- |" * len(tasks)]
     for line in lines:
-        if not line.label.startswith("cosine, "):
+        if line.method != "cosine":
             cells = [", ".join(f"{lr:.2g}" for lr in line.rates.get(task, ())) for task in tasks]
             table.append("| " + " | ".join([name_of(line), *cells]) + " |")
     return table

@@ -21,26 +21,33 @@ class Score(NamedTuple):
     """One line of the table.
 
     Attributes:
-        label: The method.
+        label: What the line is called.
+        method: Name of the method; ``"best"`` for the best of five cosine runs.
+        variant: Factor of the field's default rate.
         ratios: By task, the geometric mean over seeds of its lowest validation loss relative to
             the best of five cosine runs of the same seed.
         paid: Mean updates paid, in full runs.
         worst: The highest ratio of a single run.
-        is_own: Whether the method is of this package.
         rates: By task, the rates of its runs, in the order of the seeds.
     """
 
     label: str
+    method: str
+    variant: float
     ratios: dict[str, float]
     paid: float
     worst: float
-    is_own: bool
     rates: dict[str, list[float]]
 
     @property
     def mean(self) -> float:
         """The geometric mean over the tasks."""
         return geometric_mean(self.ratios.values())
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the method is of this package."""
+        return self.method in ("phase2", "own-cosine", "race")
 
 
 def geometric_mean(values: Sequence[float]) -> float:
@@ -56,7 +63,9 @@ def best_cosines(rows: Sequence[Row]) -> list[Row]:
             found.setdefault((row.task, row.seed), []).append(row)
     whole = [runs for runs in found.values() if len(runs) == len(HALF_DECADES)]
     return [
-        min(runs, key=lambda r: r.lowest)._replace(n_steps=sum(r.n_steps for r in runs))
+        min(runs, key=lambda r: r.lowest)._replace(
+            method="best", variant=1.0, n_steps=sum(r.n_steps for r in runs)
+        )
         for runs in whole
     ]
 
@@ -76,13 +85,9 @@ def groups(rows: Sequence[Row], best: Sequence[Row]) -> Iterator[tuple[str, list
     for name, method in METHODS.items():
         for variant in method.variants:
             chosen = [row for row in rows if (row.method, row.variant) == (name, variant)]
-            if name == "cosine":
-                label = f"cosine, {variant:g}x the default rate"
-                label = "cosine, default rate" if variant == 1 else label
-            else:
-                label = method.label + (f", {variant:g}x" if len(method.variants) > 1 else "")
+            suffix = f", {variant:g}x the default" if len(method.variants) > 1 else ""
             if chosen:
-                yield label, chosen
+                yield method.label + suffix, chosen
 
 
 def score(label: str, rows: Sequence[Row], lowest: dict[tuple[str, int], float]) -> Score:
@@ -95,5 +100,4 @@ def score(label: str, rows: Sequence[Row], lowest: dict[tuple[str, int], float])
     means = {task: geometric_mean(values) for task, values in ratios.items()}
     paid = fmean(row.n_steps / TASKS[row.task].n_steps for row in rows)
     worst = max(value for values in ratios.values() for value in values)
-    is_own = rows[0].method in ("phase2", "own-cosine", "race")
-    return Score(label, means, paid, worst, is_own, rates)
+    return Score(label, rows[0].method, rows[0].variant, means, paid, worst, rates)
