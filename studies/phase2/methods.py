@@ -212,7 +212,7 @@ class ClampOnly(Bisection):
         """Start inside the winner's bracket; nothing is judged."""
         bracket = Bracket(self.base / 3, self.base * 3)
         self.rate = min(max(self.rate, bracket.low), bracket.high)
-        self._options = {"bracket": bracket, "feedback": False}
+        self._options = {"bracket": bracket, "feedback": False} | LAW
         self._has_restore = False
         return super().make()
 
@@ -236,15 +236,17 @@ def ours(**options: Any) -> Callable[..., Method]:
     return lambda *args: Bisection(*args, **options)
 
 
+# The shape of the rate that was the default before it was measured (LOG.md).
+LAW = {"decay": "law", "anneal_fraction": 0.25}
 OPEN = {"has_restore": False, "feedback": False}
 OURS: dict[str, Callable[..., Method]] = {
     "phase 2": ours(),
-    "without race": ours(leg_fraction=0.0),
-    "without restore": ours(has_restore=False),
-    "law + anneal": ours(**OPEN),
+    "without race": ours(leg_fraction=0.0, **LAW),
+    "without restore": ours(has_restore=False, **LAW),
+    "law + anneal": ours(**OPEN, **LAW),
     "constant + half anneal": ours(**OPEN, decay="none", anneal_fraction=0.5),
-    "law alone": ours(**OPEN, anneal_fraction=0.0),
-    "inverse + anneal": ours(**OPEN, decay="inverse"),
+    "law alone": ours(**OPEN, decay="law", anneal_fraction=0.0),
+    "inverse + anneal": ours(**OPEN, decay="inverse", anneal_fraction=0.25),
     "clamp only": ClampOnly,
 }
 METHODS = RIVALS | OURS
