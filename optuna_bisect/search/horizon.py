@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 # Horizons"). 24 recorded tasks of DeepOBS have a median of 0.29 to 0.36, own small networks 0.16,
 # CIFAR networks are below 0.
 EXPONENT = 0.32
-# How much a drift changes the exponent: at 0.25 an upper neighbour that catches up cancels it.
+# How much a drift changes the exponent: an upper neighbour that catches up at most halves it, one
+# that falls behind adds at most a fifth.
 DRIFT_WEIGHT = 4.0
-# One that falls behind adds at most a fifth.
+MIN_FACTOR = 0.5
 MAX_FACTOR = 1.2
+# A neighbour that was cut before this share of the winner's run shows how it begins, no drift.
+LEAST_LENGTH = 0.5
 # A run that has made less than this share of the winner's progress has not caught on: no drift.
 LEAST_SHARE = 0.2
 # A drift counts beyond this many standard errors.
@@ -78,7 +81,7 @@ def exponent_of(exponent: float, drift: float, cool_down: float | None) -> float
         The exponent for ``correct``.
     """
     cool_down = UNKNOWN_COOL_DOWN if cool_down is None else cool_down
-    factor = min(max(0.0, 1 - DRIFT_WEIGHT * drift), MAX_FACTOR)
+    factor = min(max(1 - DRIFT_WEIGHT * drift, MIN_FACTOR), MAX_FACTOR)
     relief = RELIEF * min(1.0, cool_down / FULL_COOL_DOWN)
     return exponent * factor * (1 - relief)
 
@@ -106,8 +109,8 @@ def drift_of(evidence: Evidence) -> float:
 
     Longer runs prefer lower rates because higher ones fall behind with time. Where the probe one
     grid point above the winner does so while the probes run, a longer run wants a rate that is
-    lower still; where it catches up (deep networks whose high rates begin slowly), hardly any
-    correction at all.
+    lower still; where it catches up (deep networks whose high rates begin slowly), about half
+    of the correction.
 
     Args:
         evidence: What all probes say together.
@@ -126,7 +129,7 @@ def drift_of(evidence: Evidence) -> float:
 
 def _drift(curve: Curve | None, best: Curve, initial: float) -> float:
     common = curve.until(best.steps[-1]) if curve is not None and len(best) else None
-    if common is None or len(common) <= N_SKIPPED:
+    if common is None or len(common) <= N_SKIPPED or common.horizon < LEAST_LENGTH * best.horizon:
         return 0.0
     end = len(common) - 1
     half = int(np.argmin(np.abs(np.asarray(common.steps[1:end]) - common.steps[end] / 2))) + 1

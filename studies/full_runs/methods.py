@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from optuna_bisect.training.options import ANNEAL_FRACTION
 from studies.full_runs import ours, schedules
 from studies.full_runs.adalrs import AdaLrs
 from studies.full_runs.searches import find_by_tpe, range_test
@@ -92,8 +93,12 @@ def rate_free(make: Callable[[Task, nn.Module], Driver]) -> Callable[[Task, int,
     return run
 
 
-def study(drive: ours.Drive, final_schedule: str) -> Callable[[Task, int, float], Result]:
-    """Make a method of a study of this package."""
+def study(drive: ours.Drive, final_schedule: str | float) -> Callable[[Task, int, float], Result]:
+    """Make a method of a study of this package.
+
+    ``BisectionLR.for_trial`` would tell the sampler about its anneal, but a probe here trains
+    without a scheduler, as that of a user with a cosine does.
+    """
 
     def run(task: Task, seed: int, variant: float) -> Result:  # noqa: ARG001
         found = ours.Study(task, seed, drive, final_schedule)
@@ -117,7 +122,7 @@ METHODS = {
     "mechanic": Method("Mechanic + cosine", rate_free(schedules.mechanic)),
     "adalrs": Method("AdaLRS (re-implemented)", adalrs),
     "tpe": Method("TPE 20 + Hyperband + cosine", tpe),
-    "phase2": Method("ours, Phase 2", study(ours.adjusted, "constant")),
+    "phase2": Method("ours, Phase 2", study(ours.adjusted, ANNEAL_FRACTION)),
     "own-cosine": Method("ours, own cosine", study(ours.with_own_cosine, "decay")),
     "race": Method("ours, no search, race", race, (0.1, 1.0, 10.0)),
 }

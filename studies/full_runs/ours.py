@@ -81,7 +81,7 @@ class Study:
         task: Task,
         seed: int,
         drive: Drive,
-        final_schedule: str,
+        final_schedule: str | float,
     ) -> None:
         self._task, self._seed, self._drive = task, seed, drive
         self._sampler = BisectionSampler(

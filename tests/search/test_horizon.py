@@ -102,8 +102,9 @@ def test_a_neighbour_that_keeps_its_distance_is_no_drift() -> None:
     assert drift(progress(0.3, scale=0.8)) == pytest.approx(0, abs=1e-9)
 
 
-def test_the_part_of_a_neighbour_that_was_cut_is_enough() -> None:
-    assert drift(progress(0.6, scale=0.9, n=4)) > 0.1
+def test_half_of_a_run_of_a_neighbour_that_was_cut_is_enough_but_not_its_beginning() -> None:
+    assert drift(progress(0.6, scale=0.9, n=7)) > 0.1
+    assert drift(progress(0.6, scale=0.9, n=4)) == 0
 
 
 def test_a_neighbour_that_has_not_caught_on_says_nothing() -> None:
