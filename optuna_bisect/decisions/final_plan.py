@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.search.grid import SPACING
-from optuna_bisect.search.horizon import correct, drift_of, exponent_of
+from optuna_bisect.search.horizon import correct, exponent_for
 
 if TYPE_CHECKING:
     from optuna_bisect.decisions.winner import Outcome
@@ -48,8 +48,8 @@ def plan_final(history: History, outcome: Outcome, exponent: float) -> FinalPlan
     if not outcome.is_over or winner is None or distribution is None:
         return None
     evidence = history.evidence()
-    drift = 0.0 if evidence is None else drift_of(evidence)
-    exponent = exponent_of(exponent, drift, history.cool_down)
+    if evidence is not None:
+        exponent = exponent_for(evidence, exponent, history.cool_down)
     lr = correct(winner.lr, outcome.horizon, history.final_steps, exponent)
     n_diverged = sum(final.has_diverged for final in history.finished.finals)
     drop = float(SPACING**n_diverged)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from optuna_bisect.verdicts.comparison import recent_levels
 from optuna_bisect.verdicts.curve import N_AVERAGED, N_SKIPPED, noise_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ LEAST_SHARE = 0.2
 DRIFT_MARGIN = 0.5
 # A run whose rate decays to (nearly) zero takes back this share of the correction ...
 RELIEF = 0.7
-# ... in full where the decay takes this share of the run or more.
+# ... nothing where the next higher rate made less than this share of the winner's progress: the
+# winner lies at the edge of stability, beyond which a decay comes too late ...
+EDGE_SHARE = 0.5
+# ... and all of that share where the decay takes this share of the run or more.
 FULL_COOL_DOWN = 0.2
 # Where nobody said what the full run does, a third of that is taken back: a rate that is too high
 # costs more than one that is too low by the same factor.
@@ -69,21 +73,29 @@ def cool_down_of(schedule: str | float) -> float:
     return float(known)
 
 
-def exponent_of(exponent: float, drift: float, cool_down: float | None) -> float:
+def exponent_of(
+    exponent: float, drift: float, cool_down: float | None, *, is_at_edge: bool = False
+) -> float:
     """Adapt the exponent of the horizon law to one search and one schedule.
 
     Args:
         exponent: For a constant rate and curves without a drift, 0 for no correction at all.
         drift: What ``drift_of`` read from the curves.
         cool_down: Share of the full run in which its rate decays, None if unknown.
+        is_at_edge: Whether the next higher rate is too high by far.
 
     Returns:
         The exponent for ``correct``.
     """
     cool_down = UNKNOWN_COOL_DOWN if cool_down is None else cool_down
     factor = min(max(1 - DRIFT_WEIGHT * drift, MIN_FACTOR), MAX_FACTOR)
-    relief = RELIEF * min(1.0, cool_down / FULL_COOL_DOWN)
+    relief = 0.0 if is_at_edge else RELIEF * min(1.0, cool_down / FULL_COOL_DOWN)
     return exponent * factor * (1 - relief)
+
+
+def exponent_for(evidence: Evidence, exponent: float, cool_down: float | None) -> float:
+    """Adapt the exponent to what the probes show, and to the schedule of the full run."""
+    return exponent_of(exponent, drift_of(evidence), cool_down, is_at_edge=is_at_edge(evidence))
 
 
 def correct(rate: float, horizon: int, final_steps: int | None, exponent: float) -> float:
@@ -102,6 +114,22 @@ def correct(rate: float, horizon: int, final_steps: int | None, exponent: float)
     if final_steps is None or horizon <= 0 or rate <= 0:
         return rate
     return rate * float((horizon / final_steps) ** exponent)
+
+
+def is_at_edge(evidence: Evidence) -> bool:
+    """Tell whether the probe one grid point above the winner broke, or fell far behind it.
+
+    Where a rate three times higher is only somewhat worse, a full run that decays can use it;
+    where it is ruinous, the winner itself is hardly stable for long.
+    """
+    best, initial = evidence.incumbent, evidence.initial
+    if best is None or initial is None:
+        return False
+    for probe in evidence.seen.get(evidence.grid.nearest(best.rate) + 1, ()):
+        levels = recent_levels(probe.curve, best.curve) if probe.is_finite else (math.inf, 0.0)
+        if levels is not None and initial - levels[0] < EDGE_SHARE * (initial - levels[1]):
+            return True
+    return False
 
 
 def drift_of(evidence: Evidence) -> float:

@@ -18,7 +18,9 @@ from optuna_bisect.search.horizon import (
     cool_down_of,
     correct,
     drift_of,
+    exponent_for,
     exponent_of,
+    is_at_edge,
 )
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.verdicts.curve import Curve
@@ -133,3 +135,22 @@ def test_losses_times_c_and_plus_c_show_the_same_drift(factor: float, shift: flo
     above = progress(0.6, scale=0.9)
     scaled = drift(above, factor=factor, shift=shift)
     assert scaled == pytest.approx(drift(above), rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scale", "at_edge"), [(0.9, False), (0.6, False), (0.4, True), (-0.2, True)]
+)
+def test_a_higher_rate_that_falls_far_behind_marks_the_edge(scale: float, at_edge: bool) -> None:
+    curves = [(HERE, progress(0.3)), (ABOVE, progress(0.3, scale=scale))]
+    probes = [Probe(i, rate, c, is_full=not i) for i, (rate, c) in enumerate(curves)]
+    evidence = assess(probes, GRID)
+    assert is_at_edge(evidence) is at_edge
+    relieved = exponent_of(EXPONENT, drift_of(evidence), 1.0)
+    found = exponent_for(evidence, EXPONENT, 1.0)
+    assert found == (exponent_of(EXPONENT, drift_of(evidence), 0.0) if at_edge else relieved)
+
+
+def test_a_higher_rate_that_broke_marks_the_edge() -> None:
+    broke = Curve(STEPS[:4], (10.0, 9.0, 8.0, math.nan))
+    probes = [Probe(0, HERE, progress(0.3)), Probe(1, ABOVE, broke, is_full=False)]
+    assert is_at_edge(assess(probes, GRID))
