@@ -38,7 +38,7 @@ _WIN, _WIN_FLATTERED = 1.1, 2.0
 _BEHIND = 0.8
 # The ratio from which the next rate in that direction is worth a leg, however flat the curve.
 _CLEAR = 1.25
-# Standard deviations of a level by which a first leg must stay above all that it began with.
+# Standard deviations of a level beyond the first swing, above which a first leg has exploded.
 _EXPLODED = 2.0
 
 Direction = Literal["up", "down", "over"]
@@ -59,7 +59,7 @@ class Race:
         best: Its levels.
         firsts: The first loss of each leg, all of the same weights.
         direction: Where the present leg looks, ``"over"`` after the race.
-        is_flattered: Whether the leg is short for its rate: the one below still accelerated.
+        is_flattered: Whether the leg below still accelerated: short legs flatter this rate then.
         n_legs: Legs begun.
         ceiling: Lowest rate that lost against a lower one.
         keeps: Whether the end of the leg that is over is the best so far.

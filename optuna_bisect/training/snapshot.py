@@ -37,34 +37,33 @@ class Snapshot:
     Args:
         targets: What to keep, usually a model and its optimizer. Memory: three copies of the
             model and two of the optimizer's state, on their own devices.
+
+    Attributes:
+        start: The state before the first update.
+        good: The last state that is trusted, None where there is none yet.
+        pending: The one after it, which later losses have to prove.
+        n_offers: Number of states that were offered.
     """
 
     def __init__(self, targets: tuple[Restorable, ...]) -> None:
         self._targets = targets
-        self.start = self.good = self._copies()
+        self.start = self._copies()
+        self.good: list[Any] | None = None
         self.pending: list[Any] | None = None
         self.n_offers = 0
-        self.is_proven = False
 
     def offer(self) -> None:
         """Copy the present state, and trust the copy before it."""
         self.n_offers += 1
-        if self.pending is not None:
-            self.good, self.is_proven = self.pending, True
-        self.pending = self._copies()
+        self.good, self.pending = self.pending or self.good, self._copies()
 
     def keep(self) -> None:
         """Trust the present state at once."""
-        self.good, self.pending, self.is_proven = self._copies(), None, True
+        self.good, self.pending = self._copies(), None
 
     def distrust(self) -> None:
-        """Take the first state for the last good one, which turned out to be none."""
-        self.good, self.n_offers, self.is_proven = self.start, 0, False
-
-    @property
-    def earlier(self) -> list[Any] | None:
-        """An earlier state of a run that is not ruined, None where only the first is there."""
-        return self.good if self.is_proven else self.pending
+        """Forget the last good state, which turned out to be none."""
+        self.good, self.n_offers = None, 0
 
     def put_back(self, states: list[Any] | None) -> bool:
         """Load one of the copies, which can be put back again; False where there is none."""
@@ -75,6 +74,11 @@ class Snapshot:
             # An optimizer keeps the tensors that it is given and updates them in place.
             target.load_state_dict(copy.deepcopy(state))
         return True
+
+    @property
+    def trusted(self) -> list[Any]:
+        """The last good state, the first one where there is none yet."""
+        return self.good or self.start
 
     def state_dict(self) -> dict[str, Any]:
         """Return every copy: tensors, so that a run may resume bit by bit."""
@@ -100,15 +104,17 @@ def follow(snapshot: Snapshot, optimizer: Optimizer, state: State, settings: Set
     race = state.race
     if race is not None and race.keeps:
         snapshot.keep()
+    states: list[Any] | None
     if race is not None and race.returns != "nothing":
-        states: list[Any] | None = snapshot.start if race.returns == "first" else snapshot.good
+        states = snapshot.start if race.returns == "first" else snapshot.trusted
     elif "stall" in state.signals:
-        states = snapshot.earlier
+        # The run is not ruined: what is not proven will do as well, and the first state will not.
+        states = snapshot.good or snapshot.pending
     elif "collapse" in state.signals:
         if state.n_collapses > 1 and snapshot.n_offers < _N_PROVEN:
             # Dead units can look healthy for a while; they collapse again and again.
             snapshot.distrust()
-        states = snapshot.good
+        states = snapshot.trusted
     else:
         if state.n_intervals % settings.window == 0 and is_healthy(state):
             snapshot.offer()
