@@ -69,3 +69,18 @@ def test_a_rise_that_comes_from_the_batches_is_no_collapse() -> None:
     assert propose(evidence) is not None
     diverged = Probe(9, 1.0, Curve(steps, tuple(c + 1.273 for c in climbs)), is_full=False)
     assert assess([*probes, diverged], GRID).collapsed == {GRID.nearest(1.0)}
+
+
+def test_a_probe_that_ended_early_by_itself_is_not_the_horizon_of_all_others() -> None:
+    whole = [Probe(i, GRID.rate_at(i), synthetic(GRID.rate_at(i), 1e-3)) for i in range(3)]
+    short = Probe(3, GRID.rate_at(-1), synthetic(GRID.rate_at(-1), 1e-3).until(20))
+    evidence = assess([*whole, short], GRID)
+    assert evidence.horizon == 121
+    assert evidence.incumbent == assess(whole, GRID).incumbent
+    assert -1 in evidence.seen
+
+
+def test_a_longer_probe_takes_the_place_of_one_that_ended_early_also_where_it_is_worse() -> None:
+    short = Probe(0, GRID.rate_at(0), synthetic(GRID.rate_at(0), 1e-3).until(20))
+    longer = Probe(1, GRID.rate_at(-2), synthetic(GRID.rate_at(-2), 1e-3))
+    assert assess([short, longer], GRID).incumbent == longer
