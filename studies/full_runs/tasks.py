@@ -75,8 +75,13 @@ TASKS = {
         32,
         weight_decay=5e-4,
     ),
-    "mnist-mlp": Task(
-        data.mnist, lambda: mlp(784, 10, 128, 0.2), cross_entropy, "momentum", 8000, 32
+    "fashion-mlp": Task(
+        data.fashion,
+        lambda: nn.Sequential(nn.Flatten(), mlp(784, 10, 128, 0.2)),
+        cross_entropy,
+        "momentum",
+        8000,
+        32,
     ),
     "table-mlp": Task(
         data.table, lambda: mlp(10, 1, 128, 0.1), mse_loss, "adam", 8000, weight_decay=0.01

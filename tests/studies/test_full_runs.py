@@ -41,7 +41,7 @@ def tiny(optimizer: str = "momentum", **changes) -> Task:
 
 
 def row(method: str, variant: float, lowest: float, n_steps: int = 8000) -> Row:
-    return Row("mnist-mlp", method, variant, 0, 0.1, lowest, lowest, n_steps, 1.0)
+    return Row("fashion-mlp", method, variant, 0, 0.1, lowest, lowest, n_steps, 1.0)
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
