@@ -3,7 +3,8 @@
 The files, in reading order:
 
     bench           a recorded task as a bench: reports to pay for, regret of a rate
-    searches        the searches that are compared: ours, a grid, TPE
+    rivals          what others do: a grid, a grid with our cut, Optuna's samplers and pruners
+    searches        the searches that are compared: ours and the rivals
     replay          the command: cost and regret of every search
     replay_figure   cost over regret, one line a method
     sensitivity     the command: one constant of our search changed at a time

@@ -1,4 +1,4 @@
-"""The searches that are replayed; each takes a bench and returns the rate that it picks."""
+"""The searches that are replayed, ours first; each takes a bench and returns its pick."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
+from studies.recorded.rivals import RIVALS, corrected
 from studies.scaling.rounds import would_wait
 from studies.shared.probe_searches import EXPONENT
 
@@ -98,53 +99,6 @@ def _report(trial: Trial, bench: Bench, lr: float) -> Iterator[None]:
             return
 
 
-def stock(
-    sampler: Callable[[int], Any], n_trials: int, exponent: float
-) -> Callable[[Bench], float]:
-    """Search with a sampler of Optuna and its median pruner."""
-
-    def search(bench: Bench) -> float:
-        def objective(trial: Trial) -> float:
-            lr = trial.suggest_float("lr", bench.low, bench.high, log=True)
-            loss = math.inf
-            for i, loss in enumerate(bench.reports(lr)):
-                if not math.isfinite(loss):
-                    return 1e9
-                trial.report(loss, i)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-            return loss
-
-        pruner = optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1)
-        study = optuna.create_study(sampler=sampler(bench.seed), pruner=pruner)
-        study.optimize(objective, n_trials=n_trials)
-        return float(study.best_params["lr"]) * bench.probe_share**exponent
-
-    return search
-
-
-def grid(n: int, exponent: float) -> Callable[[Bench], float]:
-    """Run n whole probes, evenly spaced in log space; the lowest last report wins."""
-
-    def search(bench: Bench) -> float:
-        ends = {}
-        for i in range(n):
-            lr = bench.low * (bench.high / bench.low) ** ((i + 0.5) / n)
-            last = list(bench.reports(lr))[-1]
-            ends[lr] = last if math.isfinite(last) else math.inf
-        return min(ends, key=ends.__getitem__) * bench.probe_share**exponent
-
-    return search
-
-
-def _tpe(seed: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.TPESampler(seed=seed)
-
-
-METHODS: dict[str, Callable[[Bench], float]] = {
-    "optuna_bisect": bisection,
-    "grid6": grid(6, 0.0),
-    "grid6+horizon": grid(6, EXPONENT),
-    "tpe20+median": stock(_tpe, 20, 0.0),
-    "tpe20+median+horizon": stock(_tpe, 20, EXPONENT),
-}
+METHODS: dict[str, Callable[[Bench], float]] = {"optuna_bisect": bisection}
+for name, rival in RIVALS.items():
+    METHODS |= {name: corrected(rival, 0.0), f"{name}+horizon": corrected(rival, EXPONENT)}
