@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 # A point whose trials broke without evidence is given up after this many.
 MAX_ATTEMPTS = 2
-# A run that its objective ended before this share of the longest one is not compared with others.
-LEAST_LENGTH = 0.5
 
 
 def assess(probes: Iterable[Probe], grid: Grid) -> Evidence:
@@ -104,8 +102,8 @@ def _find_candidates(probes: Sequence[Probe]) -> list[Probe]:
     full = [p for p in finite if p.is_full]
     broken = [p for p in finite if p.is_broken and len(p.curve) > N_SKIPPED]
     reported = [p for p in full if p.value is None]
-    longest = max((p.curve.horizon for p in reported), default=0)
-    reported = [p for p in reported if p.curve.horizon >= LEAST_LENGTH * longest]
+    # What an objective ended early must not become the length at which all others are compared.
+    reported = [p for p in reported if not p.is_short] or reported
     return reported or full or (broken if len(broken) >= MAX_ATTEMPTS else [])
 
 

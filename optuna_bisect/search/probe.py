@@ -25,6 +25,7 @@ class Probe(Run):
     Args:
         value: What it returned, where probes are compared by that and not by their reports.
         is_full: Whether it ran its whole length instead of being cut.
+        is_short: Whether its objective ended it long before the length of a probe.
         is_broken: Whether it ended in an exception or died.
         question: Why it was proposed, None if a user chose the rate.
         judge: Number of the trial, still running at that moment, that it was cut against.
@@ -34,6 +35,7 @@ class Probe(Run):
 
     value: float | None = None
     is_full: bool = True
+    is_short: bool = False
     is_broken: bool = False
     question: str | None = None
     judge: int | None = None

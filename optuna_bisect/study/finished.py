@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from optuna_bisect.search.evidence import Evidence
 
+# A run that its objective ended before this share of a probe is not compared with whole ones.
+LEAST_LENGTH = 0.5
+
 
 class Final(NamedTuple):
     """A final trial that has ended.
@@ -186,6 +189,7 @@ def _to_probe(
         curve=curve,
         value=value if by_value else None,
         is_full=returned is not None or reached,
+        is_short=horizon is not None and curve.horizon < LEAST_LENGTH * horizon,
         # A worker that died after its verdict has answered.
         is_broken=trial.state == TrialState.FAIL and attrs.verdict is None,
         question=attrs.question,

@@ -73,7 +73,8 @@ def test_a_rise_that_comes_from_the_batches_is_no_collapse() -> None:
 
 def test_a_probe_that_ended_early_by_itself_is_not_the_horizon_of_all_others() -> None:
     whole = [Probe(i, GRID.rate_at(i), synthetic(GRID.rate_at(i), 1e-3)) for i in range(3)]
-    short = Probe(3, GRID.rate_at(-1), synthetic(GRID.rate_at(-1), 1e-3).until(20))
+    curve = synthetic(GRID.rate_at(-1), 1e-3).until(20)
+    short = Probe(3, GRID.rate_at(-1), curve, is_short=True)
     evidence = assess([*whole, short], GRID)
     assert evidence.horizon == 121
     assert evidence.incumbent == assess(whole, GRID).incumbent
@@ -81,6 +82,7 @@ def test_a_probe_that_ended_early_by_itself_is_not_the_horizon_of_all_others() -
 
 
 def test_a_longer_probe_takes_the_place_of_one_that_ended_early_also_where_it_is_worse() -> None:
-    short = Probe(0, GRID.rate_at(0), synthetic(GRID.rate_at(0), 1e-3).until(20))
+    short = Probe(0, GRID.rate_at(0), synthetic(GRID.rate_at(0), 1e-3).until(20), is_short=True)
     longer = Probe(1, GRID.rate_at(-2), synthetic(GRID.rate_at(-2), 1e-3))
+    assert assess([short], GRID).incumbent == short
     assert assess([short, longer], GRID).incumbent == longer
