@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Search = Callable[[Bench], float]
 
 N_POINTS = 6
+# Reports before halving and Hyperband look first; after one, the first updates decide too much.
+N_FIRST = 2
 
 
 def corrected(search: Search, exponent: float) -> Search:
@@ -121,8 +123,12 @@ def _median() -> MedianPruner:
     return MedianPruner(n_startup_trials=3, n_warmup_steps=2)
 
 
+def _halving() -> SuccessiveHalvingPruner:
+    return SuccessiveHalvingPruner(min_resource=N_FIRST)
+
+
 def _hyperband() -> HyperbandPruner:
-    return HyperbandPruner(min_resource=1, max_resource=N_REPORTS)
+    return HyperbandPruner(min_resource=N_FIRST, max_resource=N_REPORTS)
 
 
 def _tpe(seed: int) -> TPESampler:
@@ -141,7 +147,7 @@ def _gaussian_process(seed: int) -> GPSampler:
 RIVALS: dict[str, Search] = {
     "grid6": grid,
     "cut-grid6": cut_grid,
-    "qmc16+halving": stock(_quasi_random, SuccessiveHalvingPruner, 16),
+    "qmc16+halving": stock(_quasi_random, _halving, 16),
     "tpe20+median": stock(_tpe, _median, 20),
     "tpe20+hyperband": stock(_tpe, _hyperband, 20),
     "gp8": stock(_gaussian_process, NopPruner, 8),
