@@ -12,6 +12,7 @@ except ImportError as error:
         "optuna_bisect.adjuster needs torch; install it with: pip install optuna_bisect[torch]"
     ) from error
 
+from optuna_bisect._checks import check_not_negative, check_positive, check_type
 from optuna_bisect.feedback.schedule import Schedule
 from optuna_bisect.study import attributes
 from optuna_bisect.study.trial_plan import trial_plan
@@ -20,8 +21,10 @@ from optuna_bisect.training.divergence import Diverged
 from optuna_bisect.training.move_log import Entry
 from optuna_bisect.training.options import (
     ANNEAL_FRACTION,
+    check_chosen,
     check_loss,
-    check_options,
+    check_number_or_tensor,
+    check_objects,
     plan_options,
 )
 from optuna_bisect.training.param_groups import find_ratios, first_rate, read_rates, write_rates
@@ -103,7 +106,8 @@ class BisectionLR(LRScheduler):
         leg_fraction: float = 0.04,
         **options: Unpack[FeedbackOptions],
     ) -> None:
-        check_options(optimizer, restore, steps_per_call, interval_steps, leg_fraction)
+        check_objects(optimizer, bracket, restore)
+        steps_per_call = check_positive("steps_per_call", steps_per_call, whole=True)
         schedule = Schedule(
             start_lr=start_lr,
             probe_steps=probe_steps,
@@ -145,6 +149,7 @@ class BisectionLR(LRScheduler):
             options: Options of the constructor; they take precedence over the plan.
         """
         plan = trial_plan(trial)
+        check_chosen(plan, optimizer, options)
         if plan.is_final:
             scheduler = cls(optimizer, **plan_options(plan, optimizer, options))
             scheduler._trial = trial
@@ -198,6 +203,8 @@ class BisectionLR(LRScheduler):
             TypeError: Without a loss; trainers have to be told to give it (studies/README.md).
         """
         loss = check_loss(train_loss)
+        if val_loss is not None:
+            val_loss = check_number_or_tensor("val_loss", val_loss)
         self.last_epoch += 1
         if not self._is_active:
             self._last_lr = read_rates(self.optimizer)
@@ -223,9 +230,16 @@ class BisectionLR(LRScheduler):
         return {"last_epoch": self.last_epoch} | self._run.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where a scheduler with the same options was, and set the rate of that step."""
+        """Go on where a scheduler with the same options was, and set the rate of that step.
+
+        Raises:
+            ValueError: If it does not come from ``state_dict`` of this class.
+            TypeError: If it is no dictionary.
+        """
+        check_type("state_dict", state_dict, dict, "what state_dict() returned")
+        last_epoch = check_not_negative("last_epoch of state_dict", state_dict.get("last_epoch"))
         self._run.load_state_dict(state_dict)
-        self.last_epoch = state_dict["last_epoch"]
+        self.last_epoch = last_epoch
         if self._is_active:
             self._lr = math.nan
             self._set_rate()

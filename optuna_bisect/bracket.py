@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from optuna_bisect._checks import check_number, check_positive, number_of, optional, wrong
+
+# More rates than any fleet of workers asks for at once.
+_MOST_RATES = 10**6
+
 
 @dataclass(frozen=True)
 class Bracket:
@@ -29,12 +34,11 @@ class Bracket:
     high: float
 
     def __post_init__(self) -> None:
-        """Reject anything that is not a positive, finite, ordered pair."""
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and 0 < self.low < self.high):
-            raise ValueError(
-                f"Bracket needs finite rates with 0 < low < high but got low={self.low}, "
-                f"high={self.high}."
-            )
+        """Reject anything that is not a positive, finite, ordered pair; keep plain floats."""
+        low, high = check_positive("low", self.low), check_positive("high", self.high)
+        if low >= high:
+            raise ValueError(f"Bracket needs low < high but got low={low}, high={high}.")
+        vars(self).update(low=low, high=high)
 
     @property
     def midpoint(self) -> float:
@@ -49,7 +53,10 @@ class Bracket:
 
     def __contains__(self, rate: float) -> bool:
         """Whether the rate lies in the closed interval."""
-        return self.low <= rate <= self.high
+        number = number_of(rate)
+        if number is None:
+            raise wrong("a rate", "be a number", rate)
+        return self.low <= number <= self.high
 
     def clamp(self, rate: float) -> float:
         """Move a rate to the nearest one inside the bracket.
@@ -62,8 +69,11 @@ class Bracket:
 
         Returns:
             The rate itself where it lies inside, else the nearer bound, as a Python float.
+
+        Raises:
+            ValueError: If it is no number.
         """
-        return float(min(max(rate, self.low), self.high))
+        return min(max(check_number("rate", rate), self.low), self.high)
 
     def split(self, k: int) -> tuple[float, ...]:
         """Cut the bracket into ``k + 1`` equal parts on a log scale.
@@ -78,12 +88,13 @@ class Bracket:
             The k rates, ascending, strictly between the bounds wherever floats allow.
 
         Raises:
-            ValueError: If ``k < 1``.
+            ValueError: If ``k`` is no whole number of at least 1.
         """
-        if k < 1:
-            raise ValueError(f"split needs at least one interior rate but got k={k}.")
+        n = check_positive("k", k, whole=True)
+        if n > _MOST_RATES:
+            raise wrong("k", f"be at most {_MOST_RATES}", k)
         low, span = math.log(self.low), math.log(self.high) - math.log(self.low)
-        return tuple(self.clamp(math.exp(low + span * i / (k + 1))) for i in range(1, k + 1))
+        return tuple(self.clamp(math.exp(low + span * i / (n + 1))) for i in range(1, n + 1))
 
     def narrow(self, low: float | None = None, high: float | None = None) -> Bracket:
         """Move one or both bounds inwards; a bound that would widen the bracket is ignored.
@@ -96,8 +107,11 @@ class Bracket:
             The narrower bracket.
 
         Raises:
-            ValueError: If the two bounds cross: the evidence contradicts itself.
+            ValueError: If one is no number, or the two cross: the evidence contradicts itself.
         """
-        new_low = self.low if low is None else max(self.low, low)
-        new_high = self.high if high is None else min(self.high, high)
-        return Bracket(new_low, new_high)
+        new_low = optional(check_number, "low", low)
+        new_high = optional(check_number, "high", high)
+        return Bracket(
+            self.low if new_low is None else max(self.low, new_low),
+            self.high if new_high is None else min(self.high, new_high),
+        )

@@ -54,10 +54,8 @@ class VerdictPruner(BasePruner):
     _cuts: ClassVar[tuple[VerdictName, ...]] = ("overshoot", "undershoot")
 
     def __init__(self, *, n_warmup_steps: int = 0, report_direction: str | None = None) -> None:
-        check_not_negative("n_warmup_steps", n_warmup_steps)
-        check_direction(report_direction)
-        self._n_warmup_steps = n_warmup_steps
-        self._report_direction = report_direction
+        self._n_warmup_steps = check_not_negative("n_warmup_steps", n_warmup_steps)
+        self._report_direction: str | None = check_direction(report_direction)
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Tell whether to stop a running trial by its reports so far, and record the verdict."""

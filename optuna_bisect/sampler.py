@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from optuna import TrialPruned
 from optuna.distributions import FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study
 from optuna.trial import TrialState
 
-from optuna_bisect._checks import check_steps
+from optuna_bisect._checks import check_steps, check_type
 from optuna_bisect._guarded_pruner import guard_pruner
 from optuna_bisect._logger import logger
 from optuna_bisect.decisions.winner import plan_warm_start
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optuna.distributions import BaseDistribution
-    from optuna.study import Study
     from optuna.trial import FrozenTrial
 
 # Share of the full run that a probe gets where only the full length is given.
@@ -96,7 +96,7 @@ class BisectionSampler(BaseSampler):
         final_schedule: str | float | None = None,
         warm_start: float | None = None,
     ) -> None:
-        check_steps(probe_steps, final_steps)
+        probe_steps, final_steps = check_steps(probe_steps, final_steps)
         check_sampler(independent_sampler)
         if probe_steps is None and final_steps is not None:
             probe_steps = max(1, round(final_steps * DEFAULT_PROBE_SHARE))
@@ -112,7 +112,8 @@ class BisectionSampler(BaseSampler):
             final_schedule=final_schedule,
             warm_start=warm_start,
         )
-        self._independent_sampler = independent_sampler or RandomSampler(seed=seed)
+        own = RandomSampler(seed=self._settings.seed)
+        self._independent_sampler = own if independent_sampler is None else independent_sampler
 
     @classmethod
     def from_study(cls, previous: Study, **settings: Any) -> BisectionSampler:
@@ -128,7 +129,9 @@ class BisectionSampler(BaseSampler):
 
         Raises:
             ValueError: If the earlier study has no winner.
+            TypeError: If it is no study.
         """
+        check_type("previous", previous, Study, "an Optuna study")
         sampler = cls(**settings)
         known = sampler._settings
         start = plan_warm_start(previous, known.probe_steps, known.horizon_exponent)

@@ -63,10 +63,10 @@ def test_narrow_refuses_evidence_that_contradicts_itself() -> None:
     ("low", "high"), [(1, 0.1), (0.1, 0.1), (0, 1), (-1, 1), (1, math.inf), (math.nan, 1)]
 )
 def test_bad_bounds_raise(low: float, high: float) -> None:
-    with pytest.raises(ValueError, match="but got low"):
+    with pytest.raises(ValueError, match="but got "):
         Bracket(low, high)
 
 
 def test_split_into_nothing_raises() -> None:
-    with pytest.raises(ValueError, match="but got k=0"):
+    with pytest.raises(ValueError, match="k must be a positive whole number but got 0"):
         Bracket(1, 2).split(0)

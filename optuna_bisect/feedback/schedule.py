@@ -12,13 +12,16 @@ from typing import Literal
 
 from optuna_bisect._checks import (
     check_at_least,
+    check_choice,
     check_not_negative,
+    check_number,
     check_positive,
     check_share,
     check_steps,
 )
 
 Decay = Literal["law", "inverse", "none"]
+DECAYS: tuple[Decay, ...] = ("law", "inverse", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +48,20 @@ class Schedule:
     warmup_steps: int = 0
 
     def __post_init__(self) -> None:
-        """Reject values outside their range."""
-        check_positive("start_lr", self.start_lr)
-        check_steps(self.probe_steps, self.final_steps)
-        check_share("horizon_exponent", self.horizon_exponent)
-        check_share("anneal_fraction", self.anneal_fraction)
-        check_at_least("min_lr", self.min_lr, 0)
-        check_not_negative("warmup_steps", self.warmup_steps)
-        if self.decay not in ("law", "inverse", "none"):
-            raise ValueError(f"decay must be 'law', 'inverse' or 'none' but got {self.decay!r}.")
+        """Reject values outside their range; keep plain Python values."""
+        probe_steps, final_steps = check_steps(self.probe_steps, self.final_steps)
+        vars(self).update(
+            start_lr=check_positive("start_lr", self.start_lr),
+            probe_steps=probe_steps,
+            final_steps=final_steps,
+            low=check_at_least("low", self.low, 0),
+            high=check_number("high", self.high),
+            horizon_exponent=check_share("horizon_exponent", self.horizon_exponent),
+            anneal_fraction=check_share("anneal_fraction", self.anneal_fraction),
+            decay=check_choice("decay", self.decay, DECAYS),
+            min_lr=check_at_least("min_lr", self.min_lr, 0),
+            warmup_steps=check_not_negative("warmup_steps", self.warmup_steps),
+        )
         if not self.low <= self.start_lr <= self.high:
             raise ValueError(
                 f"start_lr must lie in the bracket from {self.low} to {self.high} but got "

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
-from optuna_bisect._checks import check_at_least, check_inside, check_not_negative, check_positive
+from optuna_bisect._checks import (
+    check_at_least,
+    check_bool,
+    check_inside,
+    check_not_negative,
+    check_number,
+    check_positive,
+    optional,
+)
 from optuna_bisect.feedback.trend_tests import MIN_WINDOW
 
 
@@ -44,15 +52,19 @@ class Settings:
     baseline: float | None = None
 
     def __post_init__(self) -> None:
-        """Reject values outside their range."""
-        check_inside("factor", self.factor, 0, 1)
-        check_inside("growth_factor", self.growth_factor, 1, 2, closed=True)
-        check_at_least("window", self.window, MIN_WINDOW, whole=True)
-        check_inside("significance", self.significance, 0, 0.5)
-        check_positive("threshold", self.threshold)
-        check_positive("patience", self.patience, whole=True)
-        check_not_negative("cooldown", self.cooldown)
-        check_positive("max_moves", self.max_moves, whole=True)
+        """Reject values outside their range; keep plain Python values."""
+        vars(self).update(
+            feedback=check_bool("feedback", self.feedback),
+            factor=check_inside("factor", self.factor, 0, 1),
+            growth_factor=check_inside("growth_factor", self.growth_factor, 1, 2, closed=True),
+            window=check_at_least("window", self.window, MIN_WINDOW, whole=True),
+            significance=check_inside("significance", self.significance, 0, 0.5),
+            threshold=check_positive("threshold", self.threshold),
+            patience=check_positive("patience", self.patience, whole=True),
+            cooldown=check_not_negative("cooldown", self.cooldown),
+            max_moves=check_positive("max_moves", self.max_moves, whole=True),
+            baseline=optional(check_number, "baseline", self.baseline, finite=True),
+        )
 
 
 class FeedbackOptions(TypedDict, total=False):

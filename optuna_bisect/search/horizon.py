@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from optuna_bisect._checks import number_of, wrong
 from optuna_bisect.verdicts.comparison import recent_levels
 from optuna_bisect.verdicts.curve import N_AVERAGED, N_SKIPPED, noise_of
 
@@ -63,14 +64,12 @@ def cool_down_of(schedule: str | float) -> float:
     Raises:
         ValueError: On an unknown name or a share outside [0, 1].
     """
-    known = COOL_DOWNS.get(schedule) if isinstance(schedule, str) else schedule
-    if known is None or isinstance(known, bool) or not 0 <= known <= 1:
+    known = COOL_DOWNS.get(schedule) if isinstance(schedule, str) else number_of(schedule)
+    if known is None or not 0 <= known <= 1:
         names = ", ".join(map(repr, COOL_DOWNS))
-        raise ValueError(
-            f"final_schedule must be {names}, the share of the run in which the rate decays, in "
-            f"[0, 1], or None but got {schedule!r}."
-        )
-    return float(known)
+        share = "the share of the run in which the rate decays, in [0, 1]"
+        raise wrong("final_schedule", f"be {names}, {share}, or None", schedule)
+    return known
 
 
 def exponent_of(

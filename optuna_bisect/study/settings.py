@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler
+from optuna.study import Study
 
 from optuna_bisect._checks import (
     check_direction,
+    check_name,
     check_positive,
+    check_seed,
     check_share,
     check_steps,
+    check_type,
+    optional,
+    wrong,
 )
 from optuna_bisect.search.horizon import EXPONENT, cool_down_of
 
 if TYPE_CHECKING:
-    from optuna.study import Study, StudyDirection
+    from optuna.study import StudyDirection
 
 
 @dataclass(frozen=True)
@@ -40,18 +46,21 @@ class Settings:
     final_schedule: str | float | None = None
 
     def __post_init__(self) -> None:
-        """Reject settings outside their range, saying what came."""
-        check_steps(self.probe_steps, self.final_steps)
-        check_share("horizon_exponent", self.horizon_exponent)
-        if self.max_probes is not None:
-            check_positive("max_probes", self.max_probes, whole=True)
-        if self.stale_after is not None:
-            check_positive("stale_after", self.stale_after)
-        check_direction(self.report_direction)
+        """Reject settings outside their range, saying what came; keep plain Python values."""
+        probe_steps, final_steps = check_steps(self.probe_steps, self.final_steps)
+        vars(self).update(
+            param_name=optional(check_name, "param_name", self.param_name),
+            probe_steps=probe_steps,
+            final_steps=final_steps,
+            horizon_exponent=check_share("horizon_exponent", self.horizon_exponent),
+            max_probes=optional(check_positive, "max_probes", self.max_probes, whole=True),
+            stale_after=optional(check_positive, "stale_after", self.stale_after),
+            seed=optional(check_seed, "seed", self.seed),
+            report_direction=check_direction(self.report_direction),
+            warm_start=optional(check_positive, "warm_start", self.warm_start),
+        )
         if self.final_schedule is not None:
             cool_down_of(self.final_schedule)
-        if self.warm_start is not None:
-            check_positive("warm_start", self.warm_start)
 
     @property
     def cool_down(self) -> float | None:
@@ -66,7 +75,11 @@ class Settings:
 
 
 def check_single_objective(study: Study) -> StudyDirection:
-    """Return the direction of a study; raise ValueError where it has more than one."""
+    """Return the direction of a study; raise ValueError where it has more than one.
+
+    What is no study at all is a TypeError.
+    """
+    check_type("study", study, Study, "an Optuna study")
     directions = study.directions
     if len(directions) > 1:
         raise ValueError(
@@ -79,7 +92,5 @@ def check_sampler(value: BaseSampler | None) -> None:
     """Raise ValueError unless a sampler may choose other parameters and will not end the study."""
     is_ending = isinstance(value, GridSampler | BruteForceSampler)
     if value is not None and (is_ending or not isinstance(value, BaseSampler)):
-        raise ValueError(
-            "independent_sampler must be a sampler that does not end the study by itself, or None "
-            f"but got {value!r}."
-        )
+        expected = "be a sampler that does not end the study by itself, or None"
+        raise wrong("independent_sampler", expected, value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from optuna_bisect._checks import check_positive, check_share, optional, wrong
 from optuna_bisect.feedback.engine import advance, begin_race, end_race, rate
 from optuna_bisect.feedback.settings import Settings
 from optuna_bisect.feedback.state import State, pack, unpack
@@ -50,14 +52,17 @@ class Adjustment:
     ) -> None:
         self.schedule, self._restore = schedule, restore
         final_steps = schedule.final_steps
-        self._interval = interval_steps or default_interval(schedule.probe_steps, final_steps)
+        chosen = optional(check_positive, "interval_steps", interval_steps, whole=True)
+        self._interval = chosen or default_interval(schedule.probe_steps, final_steps)
         # A race decides twice as often.
         self._leg_interval = max(1, self._interval // 2)
-        has_race = restore is not None and options.get("feedback", True)
-        n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps) if has_race else 0
-        if n_levels:
-            options = {"threshold": _RACE_THRESHOLD, **options}
         self.settings = Settings(**options)
+        leg_fraction = check_share("leg_fraction", leg_fraction)
+        n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps)
+        if restore is None or not self.settings.feedback:
+            n_levels = 0
+        elif n_levels and "threshold" not in options:
+            self.settings = replace(self.settings, threshold=_RACE_THRESHOLD)
         self.state = begin_race(schedule, n_levels) if n_levels else State()
         self.meter, self.log = LossMeter(), MoveLog()
         # Taken now: the weights before the first update are what an early collapse goes back to.
@@ -115,7 +120,13 @@ class Adjustment:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where ``state_dict`` was taken; the weights to go back to are lost."""
-        self.state = unpack(state_dict["state"])
-        self.log = MoveLog.from_state_dict(state_dict["log"])
-        self.meter = LossMeter(**state_dict["meter"])
+        try:
+            loaded = (
+                unpack(state_dict["state"]),
+                MoveLog.from_state_dict(state_dict["log"]),
+                LossMeter(**state_dict["meter"]),
+            )
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise wrong("state_dict", "come from state_dict()", state_dict) from error
+        self.state, self.log, self.meter = loaded
         self._snapshot = None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
+from optuna_bisect._checks import check_not_negative, number_of, wrong
 from optuna_bisect.study import attributes
 from optuna_bisect.verdicts.verdict import Verdict
 
@@ -24,9 +25,12 @@ class Diverged(FloatingPointError):
     """
 
     def __init__(self, step: int, lr: float) -> None:
-        super().__init__(f"The loss is not finite at step {step} with learning rate {lr:.6g}.")
-        self.step = step
-        self.lr = lr
+        self.step = check_not_negative("step", step)
+        rate = number_of(lr)
+        if rate is None:
+            raise wrong("lr", "be a number", lr)
+        self.lr = rate
+        super().__init__(f"The loss is not finite at step {step} with learning rate {rate:.6g}.")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by step and rate: process pools send exceptions back."""

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch.optim import Optimizer
 
-from optuna_bisect._checks import check_positive, check_share
+from optuna_bisect._checks import (
+    check_choice,
+    check_positive,
+    check_steps,
+    check_type,
+    number_of,
+    wrong,
+)
 from optuna_bisect.bracket import Bracket
+from optuna_bisect.feedback.schedule import DECAYS
 from optuna_bisect.training.param_groups import first_rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import torch
 
     from optuna_bisect.study.trial_plan import TrialPlan
 
@@ -25,22 +32,32 @@ _MIN_LEVELS = 8
 _MAX_LEG = 0.1
 
 
-def check_options(
-    optimizer: Optimizer,
-    restore: object,
-    steps_per_call: int,
-    interval_steps: int | None,
-    leg_fraction: float,
-) -> None:
-    """Reject what the schedule and the feedback do not check themselves."""
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an Optimizer but got {type(optimizer).__name__}.")
-    if restore is not None and not (isinstance(restore, (tuple, list)) and len(restore) == 2):
-        raise ValueError(f"restore must be a pair (model, optimizer) but got {restore!r}.")
-    check_positive("steps_per_call", steps_per_call, whole=True)
-    if interval_steps is not None:
-        check_positive("interval_steps", interval_steps, whole=True)
-    check_share("leg_fraction", leg_fraction)
+def check_objects(optimizer: object, bracket: object, restore: object) -> None:
+    """Reject objects of a wrong kind; the numbers are checked where they are kept."""
+    check_type("optimizer", optimizer, Optimizer, "a torch Optimizer")
+    if bracket is not None:
+        check_type("bracket", bracket, Bracket, "a Bracket or None")
+    if restore is not None and not (
+        isinstance(restore, (tuple, list))
+        and len(restore) == 2
+        and all(hasattr(part, "load_state_dict") for part in restore)
+        and not any(isinstance(part, type) for part in restore)
+    ):
+        raise wrong("restore", "be a pair (model, optimizer)", restore)
+
+
+def check_chosen(plan: TrialPlan, optimizer: object, chosen: Mapping[str, Any]) -> None:
+    """Reject options of the final trial already in the first probe, which uses none of them."""
+    bracket = chosen.get("bracket")
+    check_objects(optimizer, bracket, chosen.get("restore"))
+    if "start_lr" in chosen:
+        start = check_positive("start_lr", chosen["start_lr"])
+        if bracket is not None and start not in bracket:
+            raise wrong("start_lr", f"lie in {bracket}", start)
+    if "probe_steps" in chosen or "final_steps" in chosen:
+        planned = {"probe_steps": plan.probe_steps, "final_steps": plan.final_steps}
+        check_steps(**{name: chosen.get(name, steps) for name, steps in planned.items()})
+    check_choice("decay", chosen.get("decay", "none"), DECAYS)
 
 
 def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
@@ -51,7 +68,17 @@ def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
             "scheduler with 'reduce_on_plateau': True and 'monitor'; in Transformers step it in a "
             "callback (studies/README.md)."
         )
-    return train_loss
+    return check_number_or_tensor("train_loss", train_loss)
+
+
+def check_number_or_tensor(name: str, loss: object) -> float | torch.Tensor:
+    """Return a loss, finite or not; a tensor stays on its device."""
+    if isinstance(loss, torch.Tensor) and loss.numel() == 1 and not loss.is_complex():
+        return loss
+    found = None if isinstance(loss, torch.Tensor) else number_of(loss)
+    if found is None:
+        raise wrong(name, "be one number, or a tensor with one number", loss)
+    return found
 
 
 def plan_options(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from optuna_bisect._checks import check_positive
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -25,8 +27,7 @@ def find_ratios(optimizer: Optimizer) -> list[float]:
         lr = group["lr"]
         group.setdefault("initial_lr", lr.clone() if isinstance(lr, torch.Tensor) else lr)
     rates = [float(group["initial_lr"]) for group in optimizer.param_groups]
-    if not rates[0] > 0:
-        raise ValueError(f"the first group's lr must be positive but got {rates[0]}.")
+    check_positive("the first group's lr", rates[0])
     return [lr / rates[0] for lr in rates]
 
 

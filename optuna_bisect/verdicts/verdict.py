@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from optuna_bisect._checks import check_choice, check_inside, check_name
+
 VerdictName = Literal["overshoot", "undershoot", "balanced"]
 VERDICT_NAMES: tuple[VerdictName, ...] = ("overshoot", "undershoot", "balanced")
 
@@ -20,7 +22,7 @@ class Verdict:
         reason: One sentence for people.
 
     Raises:
-        ValueError: On an unknown name or a confidence outside (0.5, 1].
+        ValueError: On an unknown name, a confidence outside (0.5, 1] or an empty reason.
     """
 
     name: VerdictName
@@ -28,11 +30,12 @@ class Verdict:
     reason: str
 
     def __post_init__(self) -> None:
-        """Reject an unknown name and an impossible confidence."""
-        if self.name not in VERDICT_NAMES:
-            raise ValueError(f"A verdict is one of {VERDICT_NAMES} but got {self.name!r}.")
-        if not 0.5 < self.confidence <= 1:
-            raise ValueError(f"A confidence lies in (0.5, 1] but got {self.confidence}.")
+        """Reject an unknown name, an impossible confidence and a missing reason."""
+        vars(self).update(
+            name=check_choice("name", self.name, VERDICT_NAMES),
+            confidence=check_inside("confidence", self.confidence, 0.5, 1, closed=True),
+            reason=check_name("reason", self.reason),
+        )
 
 
 def side_of(rate: float, best_rate: float) -> tuple[VerdictName, str]:
