@@ -21,7 +21,9 @@ from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
 from optuna_bisect.study.parameter import fit_into, prefer_known_name, rivals
 from optuna_bisect.study.settings import Settings, check_sampler, check_single_objective
+from optuna_bisect.workers.exit_guard import fail_at_exit
 from optuna_bisect.workers.heartbeat_guard import guard, is_lost
+from optuna_bisect.workers.journal_guard import guard_journal
 from optuna_bisect.workers.rate_claim import ask_rate
 from optuna_bisect.workers.role_claim import take_role
 from optuna_bisect.workers.trial_end import record_end
@@ -159,14 +161,16 @@ class BisectionSampler(BaseSampler):
         """Give the trial its role and write its plan."""
         try:
             check_single_objective(study)
-        except ValueError:
+            self._independent_sampler.before_trial(study, trial)
+            guard_pruner(study)
+            guard_journal(study)
+            fail_at_exit(study, trial)
+            decision = take_role(study, trial, self._settings)
+            guard(study, trial)
+        except BaseException:
             # Raising alone would leave the trial RUNNING for ever.
             internals.fail(study, trial)
             raise
-        self._independent_sampler.before_trial(study, trial)
-        guard_pruner(study)
-        decision = take_role(study, trial, self._settings)
-        guard(study, trial)
         if decision.role == "surplus":
             log = logger.warning if decision.is_warning else logger.info
             log(f"Trial {trial.number} is surplus: {decision.reason}.")

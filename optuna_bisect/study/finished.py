@@ -166,13 +166,22 @@ def _find_horizon(trials: Sequence[FrozenTrial], view: View) -> int | None:
 def _is_spent(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> bool:
     """Tell whether the search spent a probe on a trial: what a user or idleness chose is free."""
     is_asked = attrs.role == "probe" and attrs.question != "spread"
+    if _is_lost(trial, attrs):
+        return False
     return is_asked and view.param_name not in internals.fixed_params(trial)
 
 
 def _is_probe(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> bool:
-    if attrs.role == "surplus":
+    if attrs.role == "surplus" or _is_lost(trial, attrs):
         return False
     return isinstance(trial.distributions.get(view.param_name or ""), FloatDistribution)
+
+
+def _is_lost(trial: FrozenTrial, attrs: attributes.Attrs) -> bool:
+    """Tell whether a probe's worker died, was interrupted or lost its storage: ask it again."""
+    if attrs.role != "probe" or trial.state != TrialState.FAIL or attrs.verdict is not None:
+        return False
+    return attrs.reason is None and all(map(math.isfinite, trial.intermediate_values.values()))
 
 
 def _to_probe(

@@ -142,7 +142,9 @@ def read_history(
         *_signs(direction, known.report_direction or recorded.get("report_direction")),
     )
     finished = [t for t in trials if t.state.is_finished()]
-    judged = {t.number: t for t in others if attributes.is_judged(t)}
+    # A database is not read at one moment: a verdict may be there and its rate still missing.
+    name = view.param_name
+    judged = {t.number: t for t in others if name in t.params and attributes.is_judged(t)}
     past = recall_finished(study, finished, view)
     if judged:
         # A verdict counts from the moment that it is written, also where its worker died then.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import traceback
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from optuna import TrialPruned
 from optuna.distributions import check_distribution_compatibility
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
 from optuna.trial import FrozenTrial, TrialState
 
@@ -101,4 +103,26 @@ def wrapped_pruner(pruner: BasePruner) -> BasePruner | None:
 
 def fail(study: Study, trial: FrozenTrial) -> None:
     """Close a trial that cannot run, so that raising from a hook leaves nothing RUNNING."""
-    study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    # A storage that does not answer is what the hook raises about already.
+    with contextlib.suppress(Exception):
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+
+def is_cut_off() -> bool:
+    """Tell whether Ctrl-C or the storage ended the objective, which says nothing about the run.
+
+    Hooks are not given the exception; only the loop of Optuna that calls them knows it.
+    """
+    frame = sys._getframe()
+    while frame.f_code.co_name != "_run_trial":
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
+    error = frame.f_locals.get("func_err")
+    if isinstance(error, (KeyboardInterrupt, StorageInternalError)):
+        return True
+    if not isinstance(error, Exception) or isinstance(error, (TypeError, ValueError)):
+        # What a storage does not take is the objective's own fault.
+        return False
+    modules = (f.f_globals.get("__name__", "") for f, _ in traceback.walk_tb(error.__traceback__))
+    return any(name.startswith("optuna.storages.") for name in modules)

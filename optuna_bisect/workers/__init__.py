@@ -9,4 +9,6 @@ In reading order:
 - ``waiting``: how long a worker waits that has nothing to ask
 - ``trial_end``: what is written on a trial when it ends
 - ``heartbeat_guard``: a live trial that a database's heartbeat failed by mistake ends quietly
+- ``exit_guard``: a trial that its process leaves at exit is failed
+- ``journal_guard``: a full disk leaves no half line in a journal file
 """

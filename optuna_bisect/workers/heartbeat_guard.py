@@ -102,7 +102,7 @@ class HeartbeatGuard:
                 del self._threads[trial_id]
 
 
-def _has_heartbeat(storage: object) -> TypeGuard[BaseHeartbeat]:
+def has_heartbeat(storage: object) -> TypeGuard[BaseHeartbeat]:
     """Tell whether a storage fails the trials of workers that have fallen silent."""
     return isinstance(storage, BaseHeartbeat) and storage.get_heartbeat_interval() is not None
 
@@ -115,14 +115,14 @@ def beat(study: Study, trial: FrozenTrial) -> None:
     claim for ever. Under ask-and-tell no other worker would go on with the trial.
     """
     storage = internals.storage_of(study)
-    if _has_heartbeat(storage) and internals.in_optimize(study):
+    if has_heartbeat(storage) and internals.in_optimize(study):
         storage.record_heartbeat(trial._trial_id)
 
 
 def guard(study: Study, trial: FrozenTrial) -> None:
     """Watch a trial, where the storage has a heartbeat that may fail it by mistake."""
     storage = internals.storage_of(study)
-    if _has_heartbeat(storage):
+    if has_heartbeat(storage):
         found = getattr(storage, _GUARD, None) or HeartbeatGuard(storage)
         found.add(trial._trial_id)
 

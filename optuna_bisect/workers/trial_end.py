@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from optuna_bisect.decisions.running_verdict import judge_probe
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.study import attributes
+from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.finished import curve_of, rate_of
 from optuna_bisect.study.history import read_history
 from optuna_bisect.verdicts import confidence
@@ -46,7 +46,8 @@ def record_end(
     elif value is not None and not math.isfinite(value):
         attributes.write_verdict(study, trial, _INFINITE)
     elif state == TrialState.FAIL:
-        attributes.write(study, trial, reason=_RAISED)
+        if not internals.is_cut_off():
+            attributes.write(study, trial, reason=_RAISED)
     elif attrs.role == "probe":
         verdict = _judge_probe(trial, history, curve, state, value)
         if verdict is not None:

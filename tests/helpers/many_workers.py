@@ -22,6 +22,8 @@ from synthetic_trainer import STEPS, make_objective
 from worker_process import open_storage, start_python
 
 import optuna_bisect as ob
+from optuna_bisect.search.running import founded
+from optuna_bisect.study.history import read_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,13 +108,11 @@ def crowd_of_threads(
 
 def summarize(storage: BaseStorage, name: str) -> dict[str, Any]:
     """Say how a study ended."""
-    trials = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
+    study = optuna.load_study(study_name=name, storage=storage)
+    trials = study.get_trials(deepcopy=False)
     with_role = {role: [] for role in ("probe", "final", "surplus", None)}
     for trial in trials:
         with_role[ob.trial_plan(trial).role].append(trial)
-    # A rate may be asked again where the first run was cut short, or its worker died.
-    ran = [t for t in with_role["probe"] if t.state == TrialState.PRUNED]
-    ends = [(t.params["lr"], t.last_step) for t in ran]
     return {
         "complete": sum(t.state == TrialState.COMPLETE for t in with_role["final"]),
         "complete_in_all": sum(t.state == TrialState.COMPLETE for t in trials),
@@ -122,8 +122,19 @@ def summarize(storage: BaseStorage, name: str) -> dict[str, Any]:
         "no_role": len(with_role[None]),
         "running": sum(not t.state.is_finished() for t in trials),
         "failed": sum(t.state == TrialState.FAIL for t in trials),
-        "duplicates": len(ends) - len(set(ends)),
+        "duplicates": count_repeated(study),
     }
+
+
+def count_repeated(study: optuna.Study) -> int:
+    """Count the probes that ran at a rate of another one without a reason.
+
+    There are three reasons: the question was to run the rate once more, the first one's verdict
+    fell with the run that it was cut against, or the first one broke off.
+    """
+    standing = founded(read_history(study).finished.probes)
+    rates = [p.rate for p in standing if p.question != "recheck" and not p.is_broken]
+    return len(rates) - len(set(rates))
 
 
 def main(url: str, n_workers: int, n_studies: int, every: int) -> None:

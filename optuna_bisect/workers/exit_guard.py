@@ -1,0 +1,49 @@
+"""A trial that is still RUNNING when its process exits is failed, so that no one waits for it.
+
+``sys.exit`` in the objective, and Ctrl-C between two trials, end a worker past every handler of
+Optuna. A final trial left RUNNING in a storage without a heartbeat would keep its role for ever.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from optuna.trial import TrialState
+
+from optuna_bisect.study import internals
+from optuna_bisect.workers.heartbeat_guard import has_heartbeat
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+# The latest trial of each thread; a forked process must not end those of its parent.
+_latest: WeakKeyDictionary[BaseStorage, dict[tuple[int, int], int]] = WeakKeyDictionary()
+
+
+def fail_at_exit(study: Study, trial: FrozenTrial) -> None:
+    """Remember the trial that this thread begins, unless a heartbeat does so.
+
+    Under ask-and-tell another process may go on with the trial.
+    """
+    storage = internals.storage_of(study)
+    if internals.in_optimize(study) and not has_heartbeat(storage):
+        thread = (os.getpid(), threading.get_ident())
+        _latest.setdefault(storage, {})[thread] = internals.trial_id(trial)
+
+
+@atexit.register
+def fail_unfinished() -> None:
+    """Fail the trials that threads of this process have begun and not ended."""
+    for storage, trials in list(_latest.items()):
+        for (pid, _), trial_id in trials.items():
+            # Nobody is left to hear what goes wrong here.
+            with contextlib.suppress(Exception):
+                if pid == os.getpid() and not storage.get_trial(trial_id).state.is_finished():
+                    storage.set_trial_state_values(trial_id, TrialState.FAIL)
