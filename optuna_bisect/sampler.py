@@ -16,10 +16,11 @@ from optuna.trial import TrialState
 from optuna_bisect._checks import check_steps, check_type
 from optuna_bisect._guarded_pruner import guard_pruner
 from optuna_bisect._logger import logger
+from optuna_bisect.decisions import rate_name
 from optuna_bisect.decisions.winner import plan_warm_start
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
-from optuna_bisect.study.parameter import fit_into, prefer_known_name, rivals
+from optuna_bisect.study.parameter import fit_into, is_known_name
 from optuna_bisect.study.settings import Settings, check_sampler, check_single_objective
 from optuna_bisect.workers.exit_guard import fail_at_exit
 from optuna_bisect.workers.heartbeat_guard import guard, is_lost
@@ -188,17 +189,9 @@ class BisectionSampler(BaseSampler):
         attrs = attributes.read(trial)
         if attrs.role == "surplus" and internals.in_optimize(study):
             raise TrialPruned(attrs.reason)
-        rate_range = self._possible_range(param_name, param_distribution)
-        if rate_range is not None:
-            history = read_history(study, self._settings, exclude=trial.number)
-            own = {**trial.distributions, param_name: rate_range}
-            found = self._settings.param_name or prefer_known_name(history.rate_name, own)
-            if param_name == found:
-                if attrs.lr is not None and attrs.role != "probe":
-                    return fit_into(attrs.lr, rate_range)
-                return ask_rate(
-                    study, trial, history, param_name, rate_range, settings=self._settings
-                )
+        rate = self._choose_rate(study, trial, param_name, param_distribution, attrs)
+        if rate is not None:
+            return rate
         if attrs.winner is not None:
             value = internals.param_of(study, attrs.winner, param_name, param_distribution)
             if value is not None:
@@ -221,37 +214,47 @@ class BisectionSampler(BaseSampler):
         if role == "surplus" or (role == "final" and state == TrialState.COMPLETE and is_finite):
             _stop(study)
         if role != "surplus" and state in (TrialState.COMPLETE, TrialState.PRUNED):
-            self._check_param_name(study, trial)
+            said = rate_name.check_late(
+                trial, internals.all_trials(study), self._settings.param_name
+            )
+            if said is not None:
+                logger.warning(said)
 
-    def _possible_range(
-        self, param_name: str, distribution: BaseDistribution
-    ) -> FloatDistribution | None:
-        """Return the distribution if this parameter can be the learning rate, else None."""
+    def _choose_rate(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        name: str,
+        distribution: BaseDistribution,
+        attrs: attributes.Attrs,
+    ) -> float | None:
+        """Return the trial's rate, None where this parameter is another one."""
         chosen = self._settings.param_name
-        if isinstance(distribution, FloatDistribution):
-            is_possible = distribution.log if chosen is None else param_name == chosen
-            return distribution if is_possible else None
-        if chosen is not None and param_name == chosen:
-            raise ValueError(
-                f"param_name={chosen!r} must name a float parameter but got {distribution}."
-            )
-        return None
-
-    def _check_param_name(self, study: Study, trial: FrozenTrial) -> None:
-        """Warn where several may be the rate; raise where no trial has the named parameter."""
-        name = self._settings.param_name
-        if name is None and trial.number == 0 and (names := rivals(trial.distributions)):
-            logger.warning(
-                f"{names[0]!r} is taken for the learning rate, as the first of {names}; if it is "
-                "another one, say param_name."
-            )
-        if name is None or name in trial.params:
-            return
-        if not any(name in t.params for t in internals.all_trials(study)):
-            raise ValueError(
-                f"param_name must name a parameter of the objective but got {name!r}; trial "
-                f"{trial.number} suggested {sorted(trial.params)}."
-            )
+        rate_range = rate_name.possible_range(name, distribution, chosen)
+        own = {**trial.distributions, name: distribution}
+        is_wrong = chosen is None and rate_name.is_plainly_wrong(name, own)
+        if rate_range is None and not is_wrong:
+            return None
+        history = read_history(study, self._settings, exclude=trial.number)
+        if rate_range is None:
+            known = history.view.param_name or ""
+            if known == name and isinstance(distribution, FloatDistribution):
+                rate_range = distribution
+            elif is_known_name(known):
+                return None
+            else:
+                raise ValueError(rate_name.must_be_log(name, distribution))
+        is_rate = name == chosen if chosen else rate_name.is_rate(name, own, history)
+        if attrs.lr is None or attrs.role == "probe":
+            if not is_rate:
+                return None
+            return ask_rate(study, trial, history, name, rate_range, settings=self._settings)
+        if not is_rate:
+            winner = internals.trial_of(study, attrs.winner or 0)
+            if not rate_name.is_renamed(name, own, history, winner):
+                return None
+            logger.warning(rate_name.renamed(name, history.view.param_name, trial.number))
+        return fit_into(attrs.lr, rate_range)
 
 
 def _stop(study: Study) -> None:

@@ -108,6 +108,11 @@ def _decide_over(history: History, outcome: Outcome, number: int, exponent: floa
 
 def _why_no_winner(history: History) -> str:
     """Say what a user can do where no probe can be recommended."""
+    if history.distribution is None:
+        return (
+            "no winner: no trial has a learning rate, which must be a float with log=True or be "
+            "named by param_name"
+        )
     evidence = history.evidence()
     if evidence is None or not any(p.is_finite and p.has_score for p in evidence.probes):
         return (

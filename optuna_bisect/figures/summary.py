@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from optuna_bisect.decisions.winner import find_winner
 from optuna_bisect.study import attributes, internals
+from optuna_bisect.study.finished import rate_of
 from optuna_bisect.study.history import read_history
 
 if TYPE_CHECKING:
@@ -157,12 +158,11 @@ def summarize(study: Study) -> Summary:
         The summary.
     """
     history = read_history(study)
-    name = history.view.param_name or ""
     trials = [(trial, attributes.read(trial)) for trial in internals.all_trials(study)]
     rows = tuple(
-        _to_row(trial, attrs, name)
+        _to_row(trial, attrs, rate)
         for trial, attrs in trials
-        if isinstance(trial.params.get(name), float) and attrs.role != "surplus"
+        if attrs.role != "surplus" and (rate := rate_of(trial, history.view)) is not None
     )
     finals = [row for row in rows if row.is_final]
     complete = [row for row in finals if row.outcome == "complete"]
@@ -178,12 +178,12 @@ def summarize(study: Study) -> Summary:
     )
 
 
-def _to_row(trial: FrozenTrial, attrs: attributes.Attrs, name: str) -> Row:
+def _to_row(trial: FrozenTrial, attrs: attributes.Attrs, rate: float) -> Row:
     returned = f"returned {trial.values[0]:.4g}" if trial.state == TrialState.COMPLETE else ""
     reports = sorted(trial.intermediate_values.items())
     return Row(
         number=trial.number,
-        rate=trial.params[name],
+        rate=rate,
         is_final=attrs.role == "final",
         # The recorded verdict, else what became of the trial.
         outcome=attrs.verdict or _STATES.get(trial.state, "no verdict"),

@@ -15,7 +15,7 @@ from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.running import founded
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.parameter import find_rate_name
+from optuna_bisect.study.parameter import find_rate_name, name_in
 from optuna_bisect.verdicts.curve import Curve
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ def curve_of(trial: FrozenTrial, sign: int) -> Curve:
 
 def rate_of(trial: FrozenTrial, view: View) -> float | None:
     """Return a trial's learning rate, by its own names where no other trial has one yet."""
-    rate = trial.params.get(view.param_name or find_rate_name([trial.distributions]) or "")
+    name = view.param_name or find_rate_name([trial.distributions])
+    rate = trial.params.get(name_in(trial.params, name) or "")
     return rate if isinstance(rate, float) else None
 
 
@@ -168,13 +169,14 @@ def _is_spent(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> bool:
     is_asked = attrs.role == "probe" and attrs.question != "spread"
     if _is_lost(trial, attrs):
         return False
-    return is_asked and view.param_name not in internals.fixed_params(trial)
+    return is_asked and name_in(internals.fixed_params(trial), view.param_name) is None
 
 
 def _is_probe(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> bool:
     if attrs.role == "surplus" or _is_lost(trial, attrs):
         return False
-    return isinstance(trial.distributions.get(view.param_name or ""), FloatDistribution)
+    name = name_in(trial.distributions, view.param_name)
+    return isinstance(trial.distributions.get(name or ""), FloatDistribution)
 
 
 def _is_lost(trial: FrozenTrial, attrs: attributes.Attrs) -> bool:
@@ -194,7 +196,7 @@ def _to_probe(
     reached = horizon is not None and curve.horizon >= horizon
     return Probe(
         number=trial.number,
-        rate=trial.params[view.param_name or ""],
+        rate=trial.params[name_in(trial.params, view.param_name) or ""],
         curve=curve,
         value=value if by_value else None,
         is_full=returned is not None or reached,

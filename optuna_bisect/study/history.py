@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes, internals, liveness
 from optuna_bisect.study.finished import View, curve_of, read_finished, recall_finished
-from optuna_bisect.study.parameter import find_rate_name
+from optuna_bisect.study.parameter import find_rate_name, name_in
 from optuna_bisect.study.settings import Settings, check_single_objective
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _cool_down_of(known: Settings, trials: Sequence[FrozenTrial]) -> float | Non
 
 
 def _latest_range(trials: Sequence[FrozenTrial], name: str | None) -> FloatDistribution | None:
-    found = (t.distributions.get(name or "") for t in reversed(trials))
+    found = (t.distributions.get(name_in(t.distributions, name) or "") for t in reversed(trials))
     return next((d for d in found if isinstance(d, FloatDistribution)), None)
 
 
@@ -220,7 +220,7 @@ def _signs(direction: StudyDirection, report_direction: str | None) -> tuple[int
 
 def _to_running(trial: FrozenTrial, view: View) -> Running:
     attrs = attributes.read(trial)
-    rate = trial.params.get(view.param_name or "", attrs.claim)
+    rate = trial.params.get(name_in(trial.params, view.param_name) or "", attrs.claim)
     return Running(
         trial.number,
         attrs.role,

@@ -14,7 +14,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
 from optuna.trial import FrozenTrial, TrialState
 
-from optuna_bisect.study.parameter import find_rate_name, is_known_name
+from optuna_bisect.study.parameter import find_rate_name, is_known_name, rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,15 +66,22 @@ def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
 
 def fixed_rate(trial: FixedTrial) -> float | None:
     """Return the rate that a FixedTrial was made with, asked for already or not."""
-    name = find_rate_name([trial.distributions])
-    name = name or next((n for n in trial._params if is_known_name(n)), None)
+    numbers = [n for n, value in trial._params.items() if isinstance(value, Real)]
+    name = max(numbers, key=rank_of, default=None)
+    if name is None or not is_known_name(name):
+        name = find_rate_name([trial.distributions])
     rate = trial._params.get(name or "")
     return float(rate) if isinstance(rate, Real) else None
 
 
+def trial_of(study: Study, number: int) -> FrozenTrial | None:
+    """Return a trial by its number, None where it was deleted."""
+    return next((t for t in all_trials(study) if t.number == number), None)
+
+
 def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:
     """Return an earlier trial's parameter where the distribution allows its value, else None."""
-    trial = next((t for t in all_trials(study) if t.number == number), None)
+    trial = trial_of(study, number)
     if trial is None or name not in trial.params:
         return None
     try:

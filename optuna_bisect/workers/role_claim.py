@@ -11,7 +11,7 @@ from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
 from optuna_bisect.study.liveness import note_alive, worker_id
-from optuna_bisect.study.parameter import is_known_name
+from optuna_bisect.study.parameter import is_known_name, name_in
 from optuna_bisect.workers.heartbeat_guard import beat
 from optuna_bisect.workers.waiting import Patience
 
@@ -136,10 +136,10 @@ def _is_fixed(trial: FrozenTrial, history: History) -> bool:
         return False
     if history.view.param_name is None:
         return any(is_known_name(name) for name in chosen)
-    rate = trial.params.get(history.view.param_name)
+    rate = trial.params.get(name_in(trial.params, history.view.param_name) or "")
     if rate is not None and attributes.is_copied_final(trial, rate):
         return False
-    return history.view.param_name in chosen
+    return name_in(dict.fromkeys(chosen), history.view.param_name) is not None
 
 
 def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:
