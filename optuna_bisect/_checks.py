@@ -6,6 +6,17 @@ import math
 from numbers import Integral, Real
 
 
+def make_plain(settings: object) -> None:
+    """Turn the numbers in a frozen dataclass, numpy's among them, into ints and floats of Python.
+
+    Databases keep JSON, and ``torch.load`` reads nothing else with ``weights_only=True``.
+    """
+    for name, value in vars(settings).items():
+        if isinstance(value, Real) and not isinstance(value, bool):
+            kind = int if isinstance(value, Integral) else float
+            object.__setattr__(settings, name, kind(value))
+
+
 def check_positive(name: str, value: float, *, whole: bool = False) -> None:
     """Raise ValueError unless a setting is a finite positive number, whole where asked."""
     kind = "whole number" if whole else "number"

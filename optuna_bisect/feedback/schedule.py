@@ -16,6 +16,7 @@ from optuna_bisect._checks import (
     check_positive,
     check_share,
     check_steps,
+    make_plain,
 )
 
 Decay = Literal["law", "inverse", "none"]
@@ -59,6 +60,7 @@ class Schedule:
                 f"start_lr must lie in the bracket from {self.low} to {self.high} but got "
                 f"{self.start_lr}."
             )
+        make_plain(self)
 
     @property
     def anneal_start(self) -> float:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
-from optuna_bisect._checks import check_at_least, check_inside, check_not_negative, check_positive
+from optuna_bisect._checks import (
+    check_at_least,
+    check_inside,
+    check_not_negative,
+    check_positive,
+    make_plain,
+)
 from optuna_bisect.feedback.trend_tests import MIN_WINDOW
 
 
@@ -53,6 +59,7 @@ class Settings:
         check_positive("patience", self.patience, whole=True)
         check_not_negative("cooldown", self.cooldown)
         check_positive("max_moves", self.max_moves, whole=True)
+        make_plain(self)
 
 
 class FeedbackOptions(TypedDict, total=False):

@@ -13,7 +13,9 @@ from optuna.trial import TrialState
 
 from optuna_bisect.decisions.winner import find_winner
 from optuna_bisect.study import attributes, internals
+from optuna_bisect.study.finished import reports_of
 from optuna_bisect.study.history import read_history
+from optuna_bisect.study.parameter import as_rate
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -42,7 +44,7 @@ class Row:
         outcome: Its verdict, or ``"running"``, ``"failed"``, ``"complete"``, ``"no verdict"``.
         reason: One sentence, empty where none was given.
         bracket: The bracket that it was proposed from, or the limits of Phase 2.
-        steps: Steps of its reports, ascending.
+        steps: Steps of its reports, ascending, counted up from near 0.
         losses: Its reports as they came, whatever their direction.
         start_lr: Rate at which Phase 2 starts, None in a probe.
         adjustment: What Phase 2 did, as ``BisectionLR`` wrote it, None if it did nothing.
@@ -162,7 +164,7 @@ def summarize(study: Study) -> Summary:
     rows = tuple(
         _to_row(trial, attrs, name)
         for trial, attrs in trials
-        if isinstance(trial.params.get(name), float) and attrs.role != "surplus"
+        if as_rate(trial.params.get(name)) is not None and attrs.role != "surplus"
     )
     finals = [row for row in rows if row.is_final]
     complete = [row for row in finals if row.outcome == "complete"]
@@ -180,17 +182,17 @@ def summarize(study: Study) -> Summary:
 
 def _to_row(trial: FrozenTrial, attrs: attributes.Attrs, name: str) -> Row:
     returned = f"returned {trial.values[0]:.4g}" if trial.state == TrialState.COMPLETE else ""
-    reports = sorted(trial.intermediate_values.items())
+    reports = reports_of(trial)
     return Row(
         number=trial.number,
-        rate=trial.params[name],
+        rate=float(trial.params[name]),
         is_final=attrs.role == "final",
         # The recorded verdict, else what became of the trial.
         outcome=attrs.verdict or _STATES.get(trial.state, "no verdict"),
         reason=attrs.reason or returned,
         bracket=attrs.bracket,
         steps=tuple(step for step, _ in reports),
-        losses=tuple(float(loss) for _, loss in reports),
+        losses=tuple(loss for _, loss in reports),
         start_lr=attrs.start_lr,
         adjustment=attrs.adjustment,
     )

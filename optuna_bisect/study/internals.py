@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from optuna import TrialPruned
@@ -12,7 +11,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
 from optuna.trial import FrozenTrial, TrialState
 
-from optuna_bisect.study.parameter import find_rate_name, is_known_name
+from optuna_bisect.study.parameter import as_rate, find_rate_name, is_known_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,8 +65,7 @@ def fixed_rate(trial: FixedTrial) -> float | None:
     """Return the rate that a FixedTrial was made with, asked for already or not."""
     name = find_rate_name([trial.distributions])
     name = name or next((n for n in trial._params if is_known_name(n)), None)
-    rate = trial._params.get(name or "")
-    return float(rate) if isinstance(rate, Real) else None
+    return as_rate(trial._params.get(name or ""))
 
 
 def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:

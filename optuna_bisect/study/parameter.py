@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import FloatDistribution
 
@@ -57,6 +57,17 @@ def rivals(space: Mapping[str, BaseDistribution]) -> list[str]:
     """Return all log-scale floats where there are several and none has a known name, else none."""
     names = [name for name, distribution in space.items() if is_log_float(distribution)]
     return [] if len(names) < 2 or any(is_known_name(name) for name in names) else names
+
+
+def as_rate(value: Any) -> float | None:
+    """Return a parameter's value as a float, None where it is no number.
+
+    A user may enqueue or add an int or a numpy number, which Optuna keeps as it came.
+    """
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def fit_into(rate: float, distribution: FloatDistribution) -> float:

@@ -13,6 +13,7 @@ from optuna_bisect._checks import (
     check_positive,
     check_share,
     check_steps,
+    make_plain,
 )
 from optuna_bisect.search.horizon import EXPONENT, cool_down_of
 
@@ -52,6 +53,7 @@ class Settings:
             cool_down_of(self.final_schedule)
         if self.warm_start is not None:
             check_positive("warm_start", self.warm_start)
+        make_plain(self)
 
     @property
     def cool_down(self) -> float | None:
