@@ -12,9 +12,10 @@ def make_plain(settings: object) -> None:
     Databases keep JSON, and ``torch.load`` reads nothing else with ``weights_only=True``.
     """
     for name, value in vars(settings).items():
-        if isinstance(value, Real) and not isinstance(value, bool):
-            kind = int if isinstance(value, Integral) else float
-            object.__setattr__(settings, name, kind(value))
+        if isinstance(value, Integral) and not isinstance(value, bool):
+            object.__setattr__(settings, name, int(value))
+        elif isinstance(value, Real) and not isinstance(value, Integral):
+            object.__setattr__(settings, name, float(value))
 
 
 def check_positive(name: str, value: float, *, whole: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from optuna import TrialPruned
@@ -66,6 +67,12 @@ def fixed_rate(trial: FixedTrial) -> float | None:
     name = find_rate_name([trial.distributions])
     name = name or next((n for n in trial._params if is_known_name(n)), None)
     return as_rate(trial._params.get(name or ""))
+
+
+def is_follower() -> bool:
+    """Tell whether this process follows another one in a process group of torch."""
+    dist = sys.modules.get("torch.distributed")
+    return bool(dist and dist.is_available() and dist.is_initialized() and dist.get_rank() > 0)
 
 
 def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:
