@@ -23,6 +23,17 @@ def _is_wanted(record: logging.LogRecord) -> bool:
     return record.levelno >= level
 
 
+# What was said already, for people only: no decision depends on it.
+_said: set[tuple[object, ...]] = set()
+
+
+def warn_once(message: str, *about: object) -> None:
+    """Warn, unless this process has said the same about the same thing before."""
+    if about not in _said:
+        _said.add(about)
+        logger.warning(message)
+
+
 logger = logging.getLogger("optuna_bisect")
 logger.setLevel(logging.INFO)
 logger.addFilter(_is_wanted)

@@ -15,19 +15,21 @@ except ImportError as error:
 from optuna_bisect._checks import check_not_negative, check_positive, check_type
 from optuna_bisect.feedback.schedule import Schedule
 from optuna_bisect.study import attributes
-from optuna_bisect.study.trial_plan import trial_plan
 from optuna_bisect.training.adjustment import Adjustment
+from optuna_bisect.training.distributed import plan_of, refuse_repeats
 from optuna_bisect.training.divergence import Diverged
 from optuna_bisect.training.move_log import Entry
 from optuna_bisect.training.options import (
     ANNEAL_FRACTION,
     check_chosen,
+    check_length,
     check_loss,
     check_number_or_tensor,
     check_objects,
     plan_options,
+    refuse_composite,
 )
-from optuna_bisect.training.param_groups import find_ratios, first_rate, read_rates, write_rates
+from optuna_bisect.training.param_groups import RateWriter, first_rate, read_rates, write_rates
 from optuna_bisect.training.warmup_check import WarmupCheck
 
 if TYPE_CHECKING:
@@ -69,9 +71,12 @@ class BisectionLR(LRScheduler):
         anneal_fraction: Share of the run, at its end, in which the rate falls linearly; 0: none.
         decay: Shape before the anneal: ``"none"``, ``"law"``, or ``"inverse"`` for 1 / (1 + k t).
         min_lr: Rate of the first group at the end of the anneal; it never raises the rate.
-        warmup_steps: Steps of linear warm-up, 0: none.
+        warmup_steps: Steps of linear warm-up at the beginning of this run, 0: none. A probe of
+            ``for_trial`` has none.
         leg_fraction: With ``restore``, the run begins with a race of two rates or more from the
             first weights; this share of it is one leg. 0: no race.
+        sync: Whether all processes of a group of torch train one model: each of them makes the
+            scheduler and calls ``step``, and rank 0 decides. False: each has a run of its own.
         options: Options of the feedback: see ``optuna_bisect.feedback.settings.Settings``.
             ``feedback=False`` leaves decay, anneal and restoring.
 
@@ -104,6 +109,7 @@ class BisectionLR(LRScheduler):
         min_lr: float = 0.0,
         warmup_steps: int = 0,
         leg_fraction: float = 0.04,
+        sync: bool = True,
         **options: Unpack[FeedbackOptions],
     ) -> None:
         check_objects(optimizer, bracket, restore)
@@ -121,15 +127,14 @@ class BisectionLR(LRScheduler):
             warmup_steps=warmup_steps,
         )
         # The base constructor would call step() without a loss; ReduceLROnPlateau skips it too.
-        self.optimizer = optimizer
-        self.last_epoch = 0
-        self._run = Adjustment(schedule, restore, interval_steps, leg_fraction, options)
-        self._steps_per_call = steps_per_call
+        self._optimizer = optimizer
+        self.last_epoch = self._step_count = 0
+        self._run = Adjustment(schedule, restore, interval_steps, leg_fraction, options, sync=sync)
+        self._steps_per_call, self._length = int(steps_per_call), final_steps
         self._trial: BaseTrial | None = None
         self._is_active = True
         self._warmup_check = WarmupCheck(None)
-        self._ratios = find_ratios(optimizer)
-        self._lr = math.nan
+        self._rates = RateWriter(optimizer)
         self._set_rate()
 
     @classmethod
@@ -148,7 +153,7 @@ class BisectionLR(LRScheduler):
             trial: The running trial.
             options: Options of the constructor; they take precedence over the plan.
         """
-        plan = trial_plan(trial)
+        plan = plan_of(trial, sync=options.get("sync", True))
         check_chosen(plan, optimizer, options)
         if plan.is_final:
             scheduler = cls(optimizer, **plan_options(plan, optimizer, options))
@@ -157,7 +162,9 @@ class BisectionLR(LRScheduler):
         rates = read_rates(optimizer)
         idle = {"bracket": None, "start_lr": first_rate(optimizer), "probe_steps": None}
         scheduler = cls(optimizer, **(options | idle | {"final_steps": None, "restore": None}))
-        scheduler._is_active = False
+        scheduler._is_active, scheduler._length = False, plan.final_steps
+        if options.get("restore") is not None:
+            scheduler._run.keep_nothing()
         if plan.role == "probe":
             # The search learns from this what its rate has to be good for.
             cool_down = options.get("anneal_fraction", ANNEAL_FRACTION)
@@ -174,8 +181,17 @@ class BisectionLR(LRScheduler):
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The weights that may come back; save its ``state_dict`` too for an exact resume."""
+        """The weights that may come back; save its ``state_dict`` too for an exact resume.
+
+        None without ``restore``; in a probe, where nothing comes back, an empty one.
+        """
         return self._run.snapshot
+
+    @property
+    def optimizer(self) -> Optimizer:  # type: ignore[override]  # an attribute of the base class
+        """The optimizer whose rates are set; composite schedulers that ask for it are refused."""
+        refuse_composite()
+        return self._optimizer
 
     @property
     def finished(self) -> bool:
@@ -200,22 +216,25 @@ class BisectionLR(LRScheduler):
 
         Raises:
             Diverged: If a loss is not finite and nothing can be restored.
-            TypeError: Without a loss; trainers have to be told to give it (studies/README.md).
+            TypeError: Without a loss; trainers have to be told to give it (studies/README.md). On
+                a whole number, which is an epoch in torch's own schedulers.
+            RuntimeError: If not every process of the run calls it, or one calls it repeatedly.
         """
         loss = check_loss(train_loss)
         if val_loss is not None:
             val_loss = check_number_or_tensor("val_loss", val_loss)
+        refuse_repeats()
         self.last_epoch += 1
+        check_length(self.last_epoch, self._steps_per_call, self._length)
         if not self._is_active:
-            self._last_lr = read_rates(self.optimizer)
-            self._warmup_check.see(self._n_steps(), self.optimizer)
+            self._last_lr = read_rates(self._optimizer)
+            self._warmup_check.see(self._n_steps(), self._optimizer)
             return False
         self._run.add(loss, val_loss)
-        step, lr, is_restored = self._n_steps(), self._lr, False
+        step, lr, is_restored = self._n_steps(), self._rates.lr, False
         if self._run.is_due(step):
-            # Written anew after each decision, whoever else has changed it.
-            self._lr = math.nan
-            is_restored = self._run.decide(step, lr, self.optimizer, self._trial)
+            self._rates.is_stale = True
+            is_restored = self._run.decide(step, lr, self._optimizer, self._trial)
         self._set_rate()
         return is_restored
 
@@ -241,18 +260,13 @@ class BisectionLR(LRScheduler):
         self._run.load_state_dict(state_dict)
         self.last_epoch = last_epoch
         if self._is_active:
-            self._lr = math.nan
+            self._rates = RateWriter(self._optimizer)
             self._set_rate()
 
     def _n_steps(self) -> int:
         return self.last_epoch * self._steps_per_call
 
     def _set_rate(self) -> None:
-        lr, groups = self._run.rate(self._n_steps()), self.optimizer.param_groups
-        if len(self._ratios) != len(groups):
-            self._ratios = find_ratios(self.optimizer)
-        elif lr == self._lr:
-            return
-        self._lr = lr
-        write_rates(self.optimizer, [lr * ratio for ratio in self._ratios])
-        self._last_lr = read_rates(self.optimizer)
+        step = self._n_steps()
+        if self._rates.write(self._run.rate(step), step):
+            self._last_lr = read_rates(self._optimizer)

@@ -17,6 +17,7 @@ from optuna_bisect.study.history import recent_history
 from optuna_bisect.study.liveness import note_alive
 from optuna_bisect.study.settings import Settings
 from optuna_bisect.verdicts.classifier import not_finite
+from optuna_bisect.workers.report_steps import is_first_report, note_first_step, warn_of_units
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -69,8 +70,9 @@ class VerdictPruner(BasePruner):
         if attrs.role == "final":
             return prune_final(study, trial, attrs.stale_after)
         note_alive(study, trial, attrs.stale_after)
+        attrs = note_first_step(study, trial, attrs)
         probe_steps = attrs.probe_steps if attrs.role == "probe" else None
-        if not _is_due(trial, probe_steps):
+        if not _is_due(trial, probe_steps, attrs.first_step):
             return False
         return self._prune_probe(study, trial, attrs, probe_steps)
 
@@ -83,6 +85,8 @@ class VerdictPruner(BasePruner):
         if rate is None:
             return _end_without_rate(study, trial, history, curve, probe_steps)
         own = Probe(trial.number, rate, curve, is_full=False, question=attrs.question)
+        if is_first_report(study, own, history.finished.probes, probe_steps):
+            return False
         is_patient = attrs.question == "deepen"
         verdict = judge_probe(history, own, probe_steps, is_patient=is_patient)
         if verdict is None and attrs.role == "probe":
@@ -113,12 +117,12 @@ class UndershootPruner(VerdictPruner):
     _cuts = ("undershoot",)
 
 
-def _is_due(trial: FrozenTrial, probe_steps: int | None) -> bool:
+def _is_due(trial: FrozenTrial, probe_steps: int | None, first_step: int | None = None) -> bool:
     """Tell whether the latest report is one at which the whole curve is judged."""
     n_reports = len(trial.intermediate_values)
     step, loss = next(reversed(trial.intermediate_values.items()))
     every = 2 ** max(0, (n_reports // JUDGED_ONE_BY_ONE).bit_length() - 1)
-    is_over = probe_steps is not None and step + 1 >= probe_steps
+    is_over = probe_steps is not None and abs(step - (first_step or 0)) + 1 >= probe_steps
     return n_reports % every == 0 or is_over or not math.isfinite(loss)
 
 
@@ -138,6 +142,7 @@ def prune_final(study: Study, trial: FrozenTrial, stale_after: float | None) -> 
     if not trial.intermediate_values:
         return False
     note_alive(study, trial, stale_after)
+    warn_of_units(study, trial)
     if _is_due(trial, None) and not (curve := curve_of(trial, 1)).is_finite:
         attributes.write_verdict(study, trial, not_finite(curve))
         return True

@@ -41,7 +41,7 @@ _SOON = 3
 def rate(schedule: Schedule, state: State, step: int) -> float:
     """Compute the rate for the next update, after at least ``state.step`` steps."""
     gain = state.gain * pause_factor(state, step)
-    return schedule.warm_up(step - state.begin) * schedule.rate(step, gain)
+    return schedule.warm_up(step - state.begin) * schedule.rate_beyond(step, gain)
 
 
 def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses) -> State:

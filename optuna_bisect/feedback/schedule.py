@@ -23,6 +23,9 @@ from optuna_bisect._checks import (
 Decay = Literal["law", "inverse", "none"]
 DECAYS: tuple[Decay, ...] = ("law", "inverse", "none")
 
+# A run that is longer than declared by this factor was declared in another unit.
+OVERRUN = 1.1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -121,3 +124,16 @@ class Schedule:
         """Compute the rate for the next update, inside the limits before the anneal."""
         rate = self.clamp(self.backbone(step) * gain, step)
         return max(min(self.min_lr, rate), rate * self.anneal(step))
+
+    def rate_beyond(self, step: int, gain: float = 1.0) -> float:
+        """Compute the rate of a run that may have passed its declared end.
+
+        It holds the last rate before 0; a run that goes on for long was declared far too short,
+        and has the rate of one whose length is unknown.
+        """
+        end = self.final_steps
+        if end is None or step <= end:
+            return self.rate(step, gain)
+        if step <= OVERRUN * end:
+            return self.rate(end - 1, gain)
+        return self.clamp(self.backbone(step) * gain, step)

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from optuna_bisect.decisions.winner import find_winner
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.finished import rate_of
+from optuna_bisect.study.finished import rate_of, reports_of
 from optuna_bisect.study.history import read_history
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Row:
         outcome: Its verdict, or ``"running"``, ``"failed"``, ``"complete"``, ``"no verdict"``.
         reason: One sentence, empty where none was given.
         bracket: The bracket that it was proposed from, or the limits of Phase 2.
-        steps: Steps of its reports, ascending.
+        steps: Steps of its reports, ascending, counted up from near 0.
         losses: Its reports as they came, whatever their direction.
         start_lr: Rate at which Phase 2 starts, None in a probe.
         adjustment: What Phase 2 did, as ``BisectionLR`` wrote it, None if it did nothing.
@@ -180,7 +180,7 @@ def summarize(study: Study) -> Summary:
 
 def _to_row(trial: FrozenTrial, attrs: attributes.Attrs, rate: float) -> Row:
     returned = f"returned {trial.values[0]:.4g}" if trial.state == TrialState.COMPLETE else ""
-    reports = sorted(trial.intermediate_values.items())
+    reports = reports_of(trial)
     return Row(
         number=trial.number,
         rate=rate,
@@ -190,7 +190,7 @@ def _to_row(trial: FrozenTrial, attrs: attributes.Attrs, rate: float) -> Row:
         reason=attrs.reason or returned,
         bracket=attrs.bracket,
         steps=tuple(step for step, _ in reports),
-        losses=tuple(float(loss) for _, loss in reports),
+        losses=tuple(loss for _, loss in reports),
         start_lr=attrs.start_lr,
         adjustment=attrs.adjustment,
     )

@@ -33,8 +33,12 @@ class Grid:
 
     @cached_property
     def _step(self) -> float:
+        if self.is_log:
+            return math.log(SPACING)
         width = self.high - self.low or 1.0
-        return math.log(SPACING) if self.is_log else width / N_LINEAR_PARTS
+        # The width of the widest ranges is infinite.
+        parts = self.high / N_LINEAR_PARTS - self.low / N_LINEAR_PARTS
+        return width / N_LINEAR_PARTS if math.isfinite(width) else parts
 
     def _coordinate(self, rate: float) -> float:
         return math.log(rate) if self.is_log else rate
@@ -43,7 +47,7 @@ class Grid:
     def _anchor(self) -> float:
         if self.origin is not None:
             return self._coordinate(self.origin)
-        return (self._coordinate(self.low) + self._coordinate(self.high)) / 2
+        return self._coordinate(self.low) / 2 + self._coordinate(self.high) / 2
 
     @cached_property
     def last(self) -> int:
@@ -62,7 +66,8 @@ class Grid:
 
     def rate_at(self, position: float) -> float:
         """Return the rate at a position, clamped into the range, as a Python float."""
-        coordinate = self._anchor + position * self._step
+        # Beyond the end the exponential may overflow.
+        coordinate = min(self._anchor + position * self._step, self._coordinate(self.high))
         rate = math.exp(coordinate) if self.is_log else coordinate
         return float(min(max(rate, self.low), self.high))
 

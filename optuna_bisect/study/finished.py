@@ -15,7 +15,7 @@ from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.running import founded
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.parameter import find_rate_name, name_in
+from optuna_bisect.study.parameter import as_rate, find_rate_name, name_in
 from optuna_bisect.verdicts.curve import Curve
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 # A run that its objective ended before this share of a probe is not compared with whole ones.
 LEAST_LENGTH = 0.5
+
+
+# A larger loss counts as infinite: differences and sums of such ones overflow.
+LARGEST = 1e300
 
 
 class Final(NamedTuple):
@@ -136,17 +140,27 @@ def recall_finished(study: Study, trials: Sequence[FrozenTrial], view: View) -> 
     return memo[key]
 
 
+def reports_of(trial: FrozenTrial) -> list[tuple[int, float]]:
+    """Return steps and reported values in the order of time, the steps counted up from near 0."""
+    first = attributes.read(trial).first_step or 0
+    return sorted((abs(s - first), _bounded(v)) for s, v in trial.intermediate_values.items())
+
+
+def _bounded(value: float) -> float:
+    """Take a value for infinite where sums of such values may be."""
+    return math.copysign(math.inf, value) if abs(value) > LARGEST else float(value)
+
+
 def curve_of(trial: FrozenTrial, sign: int) -> Curve:
     """Return a trial's reports as a curve to be minimised."""
-    reports = sorted(trial.intermediate_values.items())
-    return Curve(tuple(s for s, _ in reports), tuple(sign * float(v) for _, v in reports))
+    reports = reports_of(trial)
+    return Curve(tuple(s for s, _ in reports), tuple(sign * v for _, v in reports))
 
 
 def rate_of(trial: FrozenTrial, view: View) -> float | None:
     """Return a trial's learning rate, by its own names where no other trial has one yet."""
     name = view.param_name or find_rate_name([trial.distributions])
-    rate = trial.params.get(name_in(trial.params, name) or "")
-    return rate if isinstance(rate, float) else None
+    return as_rate(trial.params.get(name_in(trial.params, name) or ""))
 
 
 def _find_horizon(trials: Sequence[FrozenTrial], view: View) -> int | None:
@@ -191,12 +205,12 @@ def _to_probe(
 ) -> Probe:
     curve = curve_of(trial, view.report_sign)
     returned = trial.value if trial.state == TrialState.COMPLETE else None
-    value = None if returned is None else view.value_sign * returned
+    value = None if returned is None else view.value_sign * _bounded(returned)
     by_value = view.probe_steps is None or not len(curve) or not math.isfinite(value or 0.0)
     reached = horizon is not None and curve.horizon >= horizon
     return Probe(
         number=trial.number,
-        rate=trial.params[name_in(trial.params, view.param_name) or ""],
+        rate=float(trial.params[name_in(trial.params, view.param_name) or ""]),
         curve=curve,
         value=value if by_value else None,
         is_full=returned is not None or reached,

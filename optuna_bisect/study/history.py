@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes, internals, liveness
 from optuna_bisect.study.finished import View, curve_of, read_finished, recall_finished
-from optuna_bisect.study.parameter import find_rate_name, name_in
+from optuna_bisect.study.parameter import as_rate, find_rate_name, name_in
 from optuna_bisect.study.settings import Settings, check_single_objective
 
 if TYPE_CHECKING:
@@ -220,11 +220,12 @@ def _signs(direction: StudyDirection, report_direction: str | None) -> tuple[int
 
 def _to_running(trial: FrozenTrial, view: View) -> Running:
     attrs = attributes.read(trial)
-    rate = trial.params.get(name_in(trial.params, view.param_name) or "", attrs.claim)
+    name = name_in(trial.params, view.param_name)
+    rate = as_rate(trial.params.get(name or "", attrs.claim))
     return Running(
         trial.number,
         attrs.role,
-        rate if isinstance(rate, float) else None,
+        rate,
         liveness.is_same_process(attrs.worker),
         liveness.age_of(trial),
         curve_of(trial, view.report_sign) if attrs.role == "probe" else None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import traceback
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from optuna import TrialPruned
@@ -14,7 +13,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
 from optuna.trial import FrozenTrial, TrialState
 
-from optuna_bisect.study.parameter import find_rate_name, is_known_name, rank_of
+from optuna_bisect.study.parameter import as_rate, find_rate_name, is_known_name, rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,12 +65,17 @@ def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
 
 def fixed_rate(trial: FixedTrial) -> float | None:
     """Return the rate that a FixedTrial was made with, asked for already or not."""
-    numbers = [n for n, value in trial._params.items() if isinstance(value, Real)]
+    numbers = [n for n, value in trial._params.items() if as_rate(value) is not None]
     name = max(numbers, key=rank_of, default=None)
     if name is None or not is_known_name(name):
         name = find_rate_name([trial.distributions])
-    rate = trial._params.get(name or "")
-    return float(rate) if isinstance(rate, Real) else None
+    return as_rate(trial._params.get(name or ""))
+
+
+def is_follower() -> bool:
+    """Tell whether this process follows another one in a process group of torch."""
+    dist = sys.modules.get("torch.distributed")
+    return bool(dist and dist.is_available() and dist.is_initialized() and dist.get_rank() > 0)
 
 
 def trial_of(study: Study, number: int) -> FrozenTrial | None:

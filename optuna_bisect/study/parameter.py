@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
@@ -167,6 +167,17 @@ def _is_numeric(choice: object) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def as_rate(value: Any) -> float | None:
+    """Return a parameter's value as a float, None where it is no number.
+
+    A user may enqueue or add an int or a numpy number, which Optuna keeps as it came.
+    """
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def fit_into(rate: float, distribution: FloatDistribution) -> float:

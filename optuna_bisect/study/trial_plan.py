@@ -62,7 +62,9 @@ def trial_plan(trial: BaseTrial) -> TrialPlan:
     Args:
         trial: A live ``Trial``, a ``FrozenTrial``, or a ``FixedTrial``. The last one is how
             Optuna re-runs an objective with known parameters, so it counts as final, starting
-            at its own rate, with no bracket and with seed 0.
+            at its own rate, with no bracket and with seed 0. Trainers also give it to the ranks
+            that follow rank 0 in a process group of torch; there its role is not known (None),
+            and ``BisectionLR.for_trial`` takes the plan from rank 0.
 
     Returns:
         The plan. On a trial of another sampler every field is None.
@@ -73,6 +75,7 @@ def trial_plan(trial: BaseTrial) -> TrialPlan:
         True
     """
     if isinstance(trial, FixedTrial):
-        return TrialPlan(role="final", start_lr=internals.fixed_rate(trial), seed=0)
+        role: Role | None = None if internals.is_follower() else "final"
+        return TrialPlan(role=role, start_lr=internals.fixed_rate(trial), seed=0)
     attrs = attributes.read(trial)
     return TrialPlan(**{field.name: getattr(attrs, field.name) for field in fields(TrialPlan)})

@@ -9,7 +9,7 @@ from optuna_bisect._checks import check_positive, check_share, optional, wrong
 from optuna_bisect.feedback.engine import advance, begin_race, end_race, rate
 from optuna_bisect.feedback.settings import Settings
 from optuna_bisect.feedback.state import State, pack, unpack
-from optuna_bisect.training.distributed import share
+from optuna_bisect.training.distributed import is_group, meet, share
 from optuna_bisect.training.divergence import divergence
 from optuna_bisect.training.loss_meter import LossMeter
 from optuna_bisect.training.move_log import MoveLog
@@ -40,6 +40,7 @@ class Adjustment:
         interval_steps: Steps between decisions, None for the default.
         leg_fraction: Share of the run that a leg of the race takes, where there is one.
         options: How losses are read.
+        sync: Whether all processes of a group train one model.
     """
 
     def __init__(
@@ -49,8 +50,12 @@ class Adjustment:
         interval_steps: int | None,
         leg_fraction: float,
         options: FeedbackOptions,
+        *,
+        sync: bool = True,
     ) -> None:
-        self.schedule, self._restore = schedule, restore
+        self.schedule = schedule
+        self._restore: tuple[Restorable, ...] | None = restore
+        self._is_shared, self._has_met = sync and is_group(), False
         final_steps = schedule.final_steps
         chosen = optional(check_positive, "interval_steps", interval_steps, whole=True)
         self._interval = chosen or default_interval(schedule.probe_steps, final_steps)
@@ -75,6 +80,10 @@ class Adjustment:
             self._snapshot = Snapshot(self._restore)
         return self._snapshot
 
+    def keep_nothing(self) -> None:
+        """Have an empty snapshot, as a probe does, whose weights never come back."""
+        self._restore = ()
+
     def rate(self, step: int) -> float:
         """Return the rate for the next update after a number of steps."""
         return rate(self.schedule, self.state, step)
@@ -84,6 +93,9 @@ class Adjustment:
         if self._snapshot is None and self.snapshot is not None:
             # After loading, without the weights to go back to.
             self.state = end_race(self.schedule, self.state)
+        if self._snapshot is not None and not self.meter.n_calls:
+            # A lazy module has got its weights by now.
+            self._snapshot.follow_form()
         self.meter.add(train_loss, val_loss)
 
     def is_due(self, step: int) -> bool:
@@ -100,7 +112,11 @@ class Adjustment:
         Raises:
             Diverged: If a loss is not finite and nothing can be restored; it names the ``lr``.
         """
-        losses, self.meter = share(self.meter.read(step)), LossMeter()
+        losses, self.meter = self.meter.read(step), LossMeter()
+        if self._is_shared:
+            if not self._has_met:
+                meet("BisectionLR.step")
+            self._has_met, losses = True, share(losses, lr)
         self.state = advance(self.schedule, self.settings, self.state, losses)
         snapshot = self._snapshot if self.state.n_collapses <= _MAX_RESTORES else None
         is_restored = snapshot is not None and follow(

@@ -41,8 +41,9 @@ class LossMeter:
             ValueError: If a tensor holds more than one number.
         """
         loss = _detach(train_loss)
-        self.val = self.val if val_loss is None else _detach(val_loss)
-        self.first = self.first if self.n_calls else loss
+        # A captured graph fills the very same tensor again; a copy does not wait for the device.
+        self.val = self.val if val_loss is None else _detach(val_loss) + 0.0
+        self.first = self.first if self.n_calls else loss + 0.0
         self.total = self.total + loss
         self.n_calls += 1
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ChainedScheduler, SequentialLR
 
 from optuna_bisect._checks import (
     check_choice,
@@ -15,6 +18,7 @@ from optuna_bisect._checks import (
     number_of,
     wrong,
 )
+from optuna_bisect._logger import logger
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.feedback.schedule import DECAYS
 from optuna_bisect.training.param_groups import first_rate
@@ -61,7 +65,16 @@ def check_chosen(plan: TrialPlan, optimizer: object, chosen: Mapping[str, Any]) 
 
 
 def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
-    """Return the loss; say how trainers give it where one called the scheduler without."""
+    """Return the loss; say how trainers give it where one called the scheduler without.
+
+    A whole number is an epoch, as the schedulers of torch take one, and no loss.
+    """
+    if isinstance(train_loss, Integral):
+        raise TypeError(
+            "BisectionLR.step needs the training loss, a float or a tensor, but got the whole "
+            f"number {train_loss!r}: it takes no epoch, and counts its calls itself. If this is "
+            "the loss, give float(loss)."
+        )
     if train_loss is None:
         raise TypeError(
             "BisectionLR.step needs the training loss but got none. In Lightning configure the "
@@ -79,6 +92,44 @@ def check_number_or_tensor(name: str, loss: object) -> float | torch.Tensor:
     if found is None:
         raise wrong(name, "be one number, or a tensor with one number", loss)
     return found
+
+
+def calling_object() -> object:
+    """Return the object whose method called the method that asks by a function."""
+    frame = inspect.currentframe()
+    for _ in range(3):
+        frame = None if frame is None else frame.f_back
+    return None if frame is None else frame.f_locals.get("self")
+
+
+def refuse_composite() -> None:
+    """Refuse to be part of a composite scheduler, which calls ``step`` without a loss.
+
+    It asks for the optimizer of each of its parts when it is made.
+
+    Raises:
+        ValueError: If the calling method belongs to one.
+    """
+    composite = calling_object()
+    if not isinstance(composite, SequentialLR | ChainedScheduler):
+        return
+    raise ValueError(
+        f"BisectionLR cannot be part of a {type(composite).__name__}, which calls step without "
+        "the loss and sets the rate itself. For a warm-up give BisectionLR warmup_steps=; let it "
+        "be the only scheduler of its optimizer."
+    )
+
+
+def check_length(n_calls: int, steps_per_call: int, final_steps: int | None) -> None:
+    """Warn at the first call of ``step`` after the declared end of the run."""
+    step = n_calls * steps_per_call
+    if final_steps is not None and step - steps_per_call <= final_steps < step:
+        logger.warning(
+            f"BisectionLR.step was called {n_calls} times, which makes {step} steps, but "
+            f"final_steps={final_steps}. If the run is so long, give final_steps= in the unit of "
+            "these calls (steps_per_call= says how many steps one call is); the rate does not "
+            "stay at 0."
+        )
 
 
 def plan_options(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 
 from optuna_bisect._checks import check_positive
+from optuna_bisect._logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,6 +46,46 @@ def write_rates(optimizer: Optimizer, rates: Sequence[float | torch.Tensor]) -> 
             group["lr"].fill_(lr)
         else:
             group["lr"] = lr
+
+
+class RateWriter:
+    """Sets the rates of all groups, in the ratios that they were made with.
+
+    Attributes:
+        lr: The rate of the first group that was set last, NaN before.
+        is_stale: Whether it is to be written anew, whoever else has changed it.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+        self._ratios = find_ratios(optimizer)
+        self._is_warned = False
+        self.lr, self.is_stale = math.nan, True
+
+    def write(self, lr: float, step: int) -> bool:
+        """Set the rate for the updates after a step; return whether it was not set already."""
+        is_changed = self._is_changed(step)
+        if len(self._ratios) != len(self._optimizer.param_groups):
+            self._ratios = find_ratios(self._optimizer)
+        elif lr == self.lr and not is_changed and not self.is_stale:
+            return False
+        self.lr, self.is_stale = lr, False
+        write_rates(self._optimizer, [lr * ratio for ratio in self._ratios])
+        return True
+
+    def _is_changed(self, step: int) -> bool:
+        """Tell whether someone else has set the rate, and warn; a tensor would have to be read."""
+        found = self._optimizer.param_groups[0]["lr"]
+        if math.isnan(self.lr) or not isinstance(found, float) or found == self.lr:
+            return False
+        if not self._is_warned:
+            logger.warning(
+                f"At step {step} the learning rate was {found:.6g}, but BisectionLR had set "
+                f"{self.lr:.6g}: another scheduler, or the training loop, sets it as well. "
+                "BisectionLR sets its own again; let it be the only one (it has warmup_steps=)."
+            )
+        self._is_warned = True
+        return True
 
 
 @contextmanager

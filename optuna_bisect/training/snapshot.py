@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Protocol
 
+from torch.nn.parameter import is_lazy
+
 from optuna_bisect.feedback.detectors import is_healthy
 from optuna_bisect.training.param_groups import keep_rates
 
@@ -46,11 +48,22 @@ class Snapshot:
     """
 
     def __init__(self, targets: tuple[Restorable, ...]) -> None:
-        self._targets = targets
+        self._targets: list[Restorable] = [_own_part(target) for target in targets]
+        self._form = [_form_of(target.state_dict()) for target in self._targets]
         self.start = self._copies()
         self.good: list[Any] | None = None
         self.pending: list[Any] | None = None
         self.n_offers = 0
+
+    def follow_form(self) -> None:
+        """Begin anew with the present state where the copies do not fit any more.
+
+        A parameter group or a parametrization was added, or a lazy module got its weights.
+        """
+        form = [_form_of(target.state_dict()) for target in self._targets]
+        if form != self._form:
+            self._form, self.start = form, self._copies()
+            self.good, self.pending, self.n_offers = None, None, 0
 
     def offer(self) -> None:
         """Copy the present state, and trust the copy before it."""
@@ -82,14 +95,35 @@ class Snapshot:
 
     def state_dict(self) -> dict[str, Any]:
         """Return every copy: tensors, so that a run may resume bit by bit."""
-        return {name: value for name, value in vars(self).items() if name != "_targets"}
+        return {name: value for name, value in vars(self).items() if name[0] != "_"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the copies of ``state_dict`` instead of the own ones."""
         vars(self).update(state_dict)
+        self._form = [_form_of(state) for state in self.start] or self._form
 
     def _copies(self) -> list[Any]:
-        return [copy.deepcopy(target.state_dict()) for target in self._targets]
+        states = [target.state_dict() for target in self._targets]
+        # What a lazy module does not have yet cannot be copied, and is never put back.
+        is_empty = [any(is_lazy(value) for value in state.values()) for state in states]
+        return [{} if empty else copy.deepcopy(s) for s, empty in zip(states, is_empty)]
+
+
+def _own_part(target: Restorable) -> Restorable:
+    """Return what this process holds of ZeRO's optimizer, whose whole state is spread over all."""
+    is_spread = hasattr(target, "consolidate_state_dict")
+    return getattr(target, "optim", target) if is_spread else target
+
+
+def _form_of(state_dict: dict[str, Any]) -> object:
+    """Return what has to be the same where a state is loaded, whatever its numbers are."""
+    if "param_groups" in state_dict:
+        return [len(group["params"]) for group in state_dict["param_groups"]]
+    return {
+        # The shape of weights that a lazy module does not have yet cannot be asked for.
+        name: None if is_lazy(value) else getattr(value, "shape", None)
+        for name, value in state_dict.items()
+    }
 
 
 def follow(snapshot: Snapshot, optimizer: Optimizer, state: State, settings: Settings) -> bool:
@@ -101,6 +135,7 @@ def follow(snapshot: Snapshot, optimizer: Optimizer, state: State, settings: Set
     Returns:
         Whether weights were put back.
     """
+    snapshot.follow_form()
     race = state.race
     if race is not None and race.keeps:
         snapshot.keep()

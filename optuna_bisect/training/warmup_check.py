@@ -46,5 +46,6 @@ def _warn_once(probe_steps: int) -> None:
     logger.warning(
         f"The learning rate still rises in the last two thirds of a probe of {probe_steps} steps. "
         "A probe that is hardly longer than the warm-up says little about the rate after it: set "
-        "probe_steps to several times the steps of the warm-up."
+        "probe_steps to several times the steps of the warm-up, or give BisectionLR its "
+        "warmup_steps=, which warms up the final trial alone."
     )

@@ -76,7 +76,7 @@ def not_finite(curve: Curve, sign: int = 1) -> Verdict:
 
 def _decades(rate: float, other: float) -> float:
     """Return the distance of two rates in decades; 0 on a linear range that is not positive."""
-    return abs(math.log10(rate / other)) if min(rate, other) > 0 else 0.0
+    return abs(math.log10(rate) - math.log10(other)) if min(rate, other) > 0 else 0.0
 
 
 def _judge_progress(
@@ -110,6 +110,8 @@ def compare_ends(
     near = confidence.of_best(_decades(rate, incumbent.rate))
     if own < best or rate == incumbent.rate:
         return Verdict("balanced", near, f"{compared}: the best so far")
+    if own == best:
+        return Verdict("balanced", near, f"{compared}: the same")
     if own - best < SAME_END * progress:
         same = f"as good within {SAME_END:.0%} of the progress"
         return Verdict("balanced", near, f"{compared}: {same}")

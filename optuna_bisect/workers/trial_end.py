@@ -15,6 +15,7 @@ from optuna_bisect.study.history import read_history
 from optuna_bisect.verdicts import confidence
 from optuna_bisect.verdicts.classifier import compare_ends, not_finite
 from optuna_bisect.verdicts.verdict import Verdict
+from optuna_bisect.workers.report_steps import note_first_step, warn_of_units
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -36,7 +37,8 @@ def record_end(
     The trial is about to be stored with this ``state``. ``value`` is what it returned, or the last
     report where it was pruned.
     """
-    attrs = attributes.read(trial)
+    attrs = note_first_step(study, trial, attributes.read(trial))
+    warn_of_units(study, trial, state)
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):
         return
     history = read_history(study, settings, exclude=trial.number)
