@@ -19,7 +19,6 @@ import optuna
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from optuna_bisect.dashboard import publish
 from optuna_bisect.figures.page import render_page
@@ -74,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         help="URL of a database, or path of a journal file; default: $OPTUNA_STORAGE",
     )
     common.add_argument("--study-name", help="may be left out where the storage has one study")
-    parser = argparse.ArgumentParser(prog="optuna-bisect", description=__doc__)
+    about = "Look at a study of optuna_bisect from outside, while it runs or after."
+    parser = argparse.ArgumentParser(prog="optuna-bisect", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
@@ -113,7 +113,8 @@ def _show(study: Study, _: argparse.Namespace) -> int:
     summary, progress = summarize(study), read_progress(study)
     n = summary.n_trials
     print(_wrap(f"study {study.study_name!r}: {n} trial{'s' * (n != 1)}", width))
-    if not progress.is_complete and (progress.running or progress.share):
+    is_open = not progress.is_complete and summary.stopped is None
+    if is_open and (progress.running or progress.share):
         print(format_progress(progress, width))
     print(_wrap(summary.conclusion, width))
     if summary.cost is not None:
@@ -165,9 +166,13 @@ def _load(url: str | None, name: str | None) -> Study:
     try:
         storage = _open(url)
         names = optuna.get_all_study_names(storage)
-    # What storages raise on a URL that leads nowhere; the last two: on a file that is no journal.
-    except (SQLAlchemyError, RuntimeError, OSError, ValueError, KeyError) as error:
-        told = (str(error).strip() or repr(error)).splitlines()[0]
+    except _UsageError:
+        raise
+    except Exception as error:  # any storage may raise anything
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        told = f"{type(cause).__name__}: {cause}".splitlines()[0]
         raise _UsageError(f"cannot read the storage: {told}") from error
     found = ", ".join(map(repr, names)) or "none"
     if name is None and len(names) != 1:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from optuna_bisect.figures.progress import Progress
 
-# Seconds between two readings of the study, at least; a bar moves, a log file gets few lines.
-_BAR_GAP, _LOG_GAP = 0.5, 10.0
+# Seconds between two readings of the study, at least.
+_BAR_GAP, _LOG_GAP = 0.5, 2.0
 # Share of a processor that reading may take from the training, and of the time of a slow storage.
 _READING_SHARE, _WAITING_SHARE = 0.02, 0.2
 # A log file gets another line when a trial begins, or after this share of the budget.
@@ -105,8 +105,10 @@ class _Reader(threading.Thread):
 
     def run(self) -> None:
         """Read and show until the end; what cannot be read must not stop the training."""
-        gap = 0.0
+        gap = self._gap
         try:
+            # Where a storage sets itself up, the first reading takes many times as long as others.
+            self._view.show(read_progress(self._study))
             while not self._is_over.wait(gap):
                 worked, begin = time.thread_time(), time.monotonic()
                 self._view.show(read_progress(self._study))
@@ -128,11 +130,14 @@ class _Bar:
     """One line of a terminal, rewritten."""
 
     def __init__(self) -> None:
-        self._bar = tqdm(bar_format="{desc}", leave=False)
+        # tqdm shows nothing where a terminal does not tell its size; here that counts as 80 x 24.
+        size = shutil.get_terminal_size()
+        self._bar = tqdm(bar_format="{desc}", leave=False, ncols=size.columns, nrows=size.lines)
 
     def show(self, progress: Progress) -> None:
-        """Rewrite the line; a terminal would break one that fills its last column."""
-        width = shutil.get_terminal_size().columns - 1
+        """Rewrite the line, in the width that the terminal has by now."""
+        # A line that fills the last column would be broken.
+        self._bar.ncols = width = shutil.get_terminal_size().columns - 1
         self._bar.set_description_str(format_progress(progress, width))
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from optuna_bisect.figures.summary import HEADER
@@ -24,9 +25,14 @@ def format_table(rows: Sequence[Row], width: int) -> str:
     """Return the trials as a table of at most ``width`` characters.
 
     Reasons are wrapped in a column of their own where there is room, else below their trial.
+    Columns without content are left out.
     """
-    lines = [HEADER, *(row.cells for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER) - 1)]
+    if not rows:
+        return ""
+    filled = [any(column) for column in zip(*(row.cells for row in rows), strict=True)]
+    filled = [*filled[:-1], True]
+    lines = [tuple(compress(line, filled)) for line in (HEADER, *(row.cells for row in rows))]
+    widths = [max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1]]
     indent = sum(widths) + len(_GAP) * len(widths)
     is_below = width - indent < _LEAST_REASON
     if is_below:
@@ -38,7 +44,7 @@ def format_table(rows: Sequence[Row], width: int) -> str:
         first = "" if is_below or not told else _GAP + told.pop(0)
         text += [(start + first).rstrip(), *(" " * indent + line for line in told)]
     if is_below:
-        head = _GAP.join(name.ljust(w) for name, w in zip(HEADER, widths, strict=False))
+        head = _GAP.join(name.ljust(w) for name, w in zip(lines[0], widths, strict=False))
         text.insert(0, head.rstrip())
     return "\n".join(text)
 
