@@ -1,7 +1,7 @@
 """Bisect the learning rate of a small network on real digits, then train it: one Optuna study.
 
 Run ``python studies/digits.py`` (``--help`` for the options). Ctrl-C at any time: the same command
-goes on where it stopped, or says that the study is complete.
+goes on after the last probe, begins the final trial again, or says that the study is complete.
 
 Data and network are in ``digits_task``, what is shown is in ``digits_report``.
 """
@@ -13,15 +13,19 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+if __name__ == "__main__":
+    print("loading torch and the digits: some seconds, more on a busy machine", flush=True)
+
 import optuna
 import torch
 from digits_options import parse
-from digits_report import is_complete, open_bar, print_result, print_verdict
+from digits_report import is_complete, print_result
 from digits_task import OPTIMIZERS, Digits, batches, build_model, evaluate, load, train_step
 from optuna.trial import TrialState
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
 from optuna_bisect.adjuster import BisectionLR
+from optuna_bisect.terminal import print_verdict, show_progress
 
 if TYPE_CHECKING:
     import argparse
@@ -47,11 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return print_result(study, options)
     if study.trials:
         print(f"resuming {study.study_name!r} after {len(study.trials)} trials")
-    try:
+    with show_progress(study):
         study.optimize(Objective(options, load()), callbacks=[print_verdict])
-    except KeyboardInterrupt:
-        print("\ninterrupted: the same command goes on from here")
-        return 130
     return print_result(study, options)
 
 
@@ -94,25 +95,20 @@ class Objective:
         optimizer = OPTIMIZERS[options.optimizer](model, lr)
         scheduler = BisectionLR.for_trial(optimizer, trial, restore=(model, optimizer))
         report_every, losses = max(1, n_steps // N_REPORTS), []
-        with open_bar(trial, lr, n_steps) as bar:
-            for step, batch in zip(range(options.final_steps), batches(train, seed)):
-                losses.append(train_step(model, optimizer, batch))
-                is_due = step == 0 or (step + 1) % report_every == 0
-                val_loss = evaluate(model, digits.validation)[0] if is_due else None
-                is_restored = scheduler.step(losses[-1], val_loss)
-                bar.update()
-                if is_restored:
-                    # The weights are older ones again: what these losses said is undone.
-                    losses.clear()
-                elif is_due or not math.isfinite(losses[-1]):
-                    rate = optimizer.param_groups[0]["lr"]
-                    bar.set_postfix_str(f"loss {losses[-1]:.3g}, rate {rate:.3g}", refresh=False)
-                    trial.report(sum(losses) / len(losses), step)
-                    losses.clear()
-                    if trial.should_prune():
-                        raise optuna.TrialPruned
-                if scheduler.finished:
-                    break
+        for step, batch in zip(range(options.final_steps), batches(train, seed)):
+            losses.append(train_step(model, optimizer, batch))
+            is_due = step == 0 or (step + 1) % report_every == 0
+            val_loss = evaluate(model, digits.validation)[0] if is_due else None
+            if scheduler.step(losses[-1], val_loss):
+                # The weights are older ones again: what these losses said is undone.
+                losses.clear()
+            elif is_due or not math.isfinite(losses[-1]):
+                trial.report(sum(losses) / len(losses), step)
+                losses.clear()
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+            if scheduler.finished:
+                break
         trial.set_user_attr("accuracy", evaluate(model, digits.test)[1])
         return evaluate(model, digits.validation)[0]
 

@@ -81,12 +81,14 @@ class Summary:
 
     Attributes:
         rows: Trials with a rate by number, without surplus ones.
-        winner: The winner, None while there is none.
+        winner: The winner, None while there is none, and where another sampler chose the rates.
         final: The final trial that completed, else the latest one, None while there is none.
         final_steps: Length of the full run, None if unknown.
         is_report_maximized: Whether reports are better the higher they are.
         param_name: Name of the rate, None while no trial has one.
         stopped: Why the latest trial found nothing to do, None where it did.
+        n_trials: Number of all trials, those without a rate included.
+        is_foreign: Whether another sampler proposed every trial.
     """
 
     rows: tuple[Row, ...]
@@ -96,6 +98,8 @@ class Summary:
     is_report_maximized: bool
     param_name: str | None
     stopped: str | None
+    n_trials: int
+    is_foreign: bool
 
     @property
     def probes(self) -> tuple[Row, ...]:
@@ -112,8 +116,12 @@ class Summary:
     @property
     def conclusion(self) -> str:
         """Where the study stands, in a few sentences."""
+        if not self.n_trials:
+            return "No learning rate yet: no trial has begun."
         if self.param_name is None:
             return "No learning rate yet: no trial has a log-scale float or what param_name names."
+        if self.is_foreign:
+            return "No search, no winner: another sampler than BisectionSampler chose every rate."
         if self.winner is None:
             n_probes = f"{len(self.probes)} probe{'s' * (len(self.probes) != 1)}"
             if self.stopped is None:
@@ -167,14 +175,17 @@ def summarize(study: Study) -> Summary:
     finals = [row for row in rows if row.is_final]
     complete = [row for row in finals if row.outcome == "complete"]
     is_stopped = bool(trials) and trials[-1][1].role == "surplus"
+    is_foreign = bool(trials) and all(attrs.role is None for _, attrs in trials)
     return Summary(
         rows=rows,
-        winner=find_winner(study),
+        winner=None if is_foreign else find_winner(study),
         final=next(reversed(complete or finals), None),
         final_steps=history.final_steps,
         is_report_maximized=history.view.report_sign < 0,
         param_name=history.view.param_name,
         stopped=trials[-1][1].reason if is_stopped else None,
+        n_trials=len(trials),
+        is_foreign=is_foreign,
     )
 
 

@@ -5,6 +5,7 @@ import torch
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
 from optuna_bisect.adjuster import BisectionLR
+from optuna_bisect.terminal import print_verdict
 
 FULL_STEPS = 2_000
 x = torch.randn(1_000, 10, generator=torch.Generator().manual_seed(0))
@@ -34,9 +35,8 @@ def objective(trial: optuna.Trial) -> float:
 
 
 sampler = BisectionSampler(probe_steps=100, final_steps=FULL_STEPS, seed=0)
-study = optuna.create_study(sampler=sampler, pruner=VerdictPruner())
-study.optimize(objective)  # stops by itself when the final, full-length trial is complete
-for probe in study.trials[:-1]:
-    verdict, reason = (probe.user_attrs[f"bisect_{name}"] for name in ("verdict", "reason"))
-    print(f"{probe.params['lr']:.2g} {verdict}: {reason}")
+where = {"study_name": "quickstart", "storage": "sqlite:///quickstart.db", "load_if_exists": True}
+study = optuna.create_study(**where, sampler=sampler, pruner=VerdictPruner())
+# Stops by itself when the final, full-length trial is complete.
+study.optimize(objective, callbacks=[print_verdict])
 print(study.best_trial.params, study.best_value)

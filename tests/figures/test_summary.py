@@ -71,3 +71,12 @@ def test_a_conclusion_tells_that_failed_final_trials_stopped_the_study() -> None
     told = summarize(study).conclusion
     assert "The study stopped: final trials" in told
     assert f"for final trial {with_role(study, 'final')[-1].number}." in told
+
+
+def test_where_another_sampler_chose_the_rates_nobody_has_won() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    study.optimize(make_objective(), n_trials=3)
+    summary = summarize(study)
+    assert summary.winner is None
+    assert "another sampler" in summary.conclusion
+    assert "another sampler" not in summarize(search(n_trials=1)).conclusion

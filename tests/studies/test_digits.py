@@ -38,7 +38,7 @@ def last_line(printed: str) -> tuple[float, float, float]:
 
 def test_the_study_ends_in_one_final_trial_and_a_second_run_leaves_it_alone(capsys) -> None:
     assert digits.main(SHORT) == 0
-    printed, shown = capsys.readouterr()
+    printed = capsys.readouterr().out
     accuracy, cost, rate = last_line(printed)
     study = load()
     complete = [t for t in study.trials if t.state == TrialState.COMPLETE]
@@ -48,9 +48,8 @@ def test_the_study_ends_in_one_final_trial_and_a_second_run_leaves_it_alone(caps
     paid = sum(t.last_step + 1 for t in study.trials if t.state != TrialState.COMPLETE)
     assert cost == pytest.approx(paid / 200, abs=1e-3)
     assert rate == pytest.approx(study.best_params["lr"], rel=1e-3)
-    for text in ("phase 1, probe 0", "phase 2, final trial", "bracket"):
-        assert text in shown
     for trial in study.trials[:-1]:
+        assert re.search(rf"(?m)^trial {trial.number}: rate .* \(bracket .*\)$", printed)
         assert trial.user_attrs["bisect_reason"] in printed
 
     page = Path("digits.html").read_text()
@@ -75,11 +74,13 @@ def test_ctrl_c_in_a_probe_and_the_same_command_again_give_the_same_rate(capsys)
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
     )
+    assert process.stdout.readline().startswith("loading torch")
     assert process.stdout.readline().startswith("trial 0")
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
     assert process.returncode == 130, printed + errors
-    assert "the same command goes on" in printed
+    assert "goes on from here" in errors
+    assert "Traceback" not in errors
     assert digits.main(SHORT) == 0
     resumed = capsys.readouterr().out
     assert "resuming" in resumed

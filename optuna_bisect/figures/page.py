@@ -1,0 +1,52 @@
+"""One HTML page of a study that needs no network: conclusion, figures and table."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
+from optuna_bisect.figures.bracket import draw_bracket
+from optuna_bisect.figures.curves import draw_curves, get_curves_info
+from optuna_bisect.figures.summary import HEADER, summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.study import Study
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title>
+<style>
+body {{ font: 15px/1.5 Helvetica, Arial, sans-serif; max-width: 1000px; margin: 2em auto; }}
+table {{ border-collapse: collapse; }}
+td, th {{ padding: 0.2em 0.8em; text-align: left; border-bottom: 1px solid #e4e7eb; }}
+</style></head>
+<body><h1>{title}</h1><p>{conclusion}</p>
+{figures}
+{table}
+</body></html>
+"""
+
+
+def render_page(study: Study) -> str:
+    """Return the page; plotly itself is part of it."""
+    summary, info = summarize(study), get_adjustment_info(study)
+    figures = [draw_bracket(summary), draw_curves(get_curves_info(study))]
+    if info.number is not None:
+        figures.append(draw_adjustment(info))
+    return _PAGE.format(
+        title=html.escape(study.study_name),
+        conclusion=html.escape(summary.conclusion),
+        figures="\n".join(
+            figure.to_html(full_html=False, include_plotlyjs=i == 0, default_height=480)
+            for i, figure in enumerate(figures)
+        ),
+        table=_html_table([HEADER, *(row.cells for row in summary.rows)]),
+    )
+
+
+def _html_table(rows: Sequence[Sequence[str]]) -> str:
+    cells = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows)
+    return "<table>" + "\n".join(f"<tr>{row}</tr>" for row in cells) + "</table>"

@@ -1,0 +1,93 @@
+"""How far a study has come: its phase, what runs, its share of the budget, the time left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from optuna_bisect.figures.summary import summarize
+from optuna_bisect.study import attributes, internals, liveness
+from optuna_bisect.study.history import read_history
+from optuna_bisect.study.settings import Settings
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from optuna_bisect.figures.summary import Row, Summary
+    from optuna_bisect.study.history import History
+
+
+class Progress(NamedTuple):
+    """How far a study has come.
+
+    Attributes:
+        phase: 1 while it probes, 2 from the end of the search on, None where no final trial is
+            planned.
+        running: Trials that have a rate and are believed to live, by number.
+        n_probes: Probes that have ended.
+        share: Steps done of those that the study takes in all; at least, where the search may end
+            before ``max_probes``. None where no final trial is planned.
+        seconds_left: Time for the rest at the mean speed so far, None while that is unknown.
+        is_complete: Whether the final trial is complete.
+    """
+
+    phase: int | None
+    running: tuple[Row, ...]
+    n_probes: int
+    share: float | None
+    seconds_left: float | None
+    is_complete: bool
+
+
+def read_progress(study: Study) -> Progress:
+    """Read how far a study has come, in any process: storage says it all."""
+    trials = internals.all_trials(study)
+    stale_after = attributes.latest(trials, "stale_after")
+    history = read_history(study, Settings(stale_after=stale_after))
+    summary = summarize(study)
+    alive = {running.number for running in history.running}
+    running = tuple(row for row in summary.rows if row.number in alive)
+    current = next((row for row in reversed(running) if row.is_final), None)
+    is_complete = summary.final is not None and summary.final.outcome == "complete"
+    if is_complete:
+        current = summary.final
+    paid = sum(row.n_steps for row in summary.rows)
+    budget = _budget(history, summary, running, current)
+    speed = _seconds_per_step(trials, summary, alive)
+    is_over = current is not None or summary.winner is not None
+    return Progress(
+        phase=(2 if is_over else 1) if history.has_final else None,
+        running=running,
+        n_probes=sum(row.number not in alive for row in summary.probes),
+        share=min(paid / budget, 1.0) if budget else None,
+        seconds_left=max(budget - paid, 0) * speed if budget and speed else None,
+        is_complete=is_complete,
+    )
+
+
+def _budget(
+    history: History, summary: Summary, running: tuple[Row, ...], current: Row | None
+) -> int | None:
+    """Return the steps of the whole study: spent ones, probes that may follow, the full run.
+
+    The steps of final trials that broke off count as spent: the next one takes all of them again.
+    """
+    if not history.has_final or history.final_steps is None:
+        return None
+    spent = sum(row.n_steps for row in summary.rows if row is not current)
+    if current is not None or summary.winner is not None:
+        return spent + history.final_steps
+    n_left = max(0, (history.max_probes or 0) - history.finished.n_probes)
+    ahead = n_left * (history.view.probe_steps or 0) - sum(row.n_steps for row in running)
+    return spent + max(0, ahead) + history.final_steps
+
+
+def _seconds_per_step(
+    trials: list[FrozenTrial], summary: Summary, alive: set[int]
+) -> float | None:
+    """Return the mean time of a step in all trials, what they need besides included."""
+    steps = {row.number: row.n_steps for row in summary.rows if row.n_steps}
+    timed = [t for t in trials if t.number in steps and (t.duration or t.number in alive)]
+    n_steps = sum(steps[t.number] for t in timed)
+    seconds = sum(t.duration.total_seconds() if t.duration else liveness.age_of(t) for t in timed)
+    return seconds / n_steps if n_steps else None
