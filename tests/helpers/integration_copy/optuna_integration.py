@@ -33,6 +33,14 @@ class TorchDistributedTrial(optuna.trial.BaseTrial):
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         return self._ask(lambda t: t.suggest_categorical(name, choices))
 
+    def _deprecated(self, *arguments: Any) -> Any:
+        raise NotImplementedError(arguments)
+
+    suggest_uniform = suggest_loguniform = suggest_discrete_uniform = _deprecated
+
+    def set_constraint(self, key: str, value: float) -> None:
+        self._ask(lambda t: t.set_constraint(key, value))
+
     def report(self, value: float, step: int) -> None:
         self._ask(lambda t: t.report(value, step))
 
