@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Seconds that a process waits for the others where all of them have to come by.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.01
 _ONE_RUN_EACH = "where each process has a run of its own, give it sync=False"
 
@@ -81,7 +81,7 @@ def meet(where: str) -> None:
     for another one. So the ranks first look for each other in the store of the process group.
 
     Raises:
-        RuntimeError: If another one does not come within a minute.
+        RuntimeError: If another one does not come within half a minute.
     """
     get_store = getattr(dist.group.WORLD, "get_group_store", None)
     if get_store is None:  # torch before 2.6
