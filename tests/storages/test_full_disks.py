@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,7 @@ from optuna_bisect.workers import role_claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import optuna
 
@@ -39,7 +39,8 @@ def small_disk(tmp_path) -> Iterator[Path]:
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no disk may be mounted here: {error}")
     yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    unmount = ["umount", "--lazy", str(folder)]
+    subprocess.run(unmount, check=True)
 
 
 def fill(folder: Path, rest: int) -> None:
