@@ -43,8 +43,8 @@ def decide(
 
     Optuna has no compare-and-set, so the lowest trial number wins: a trial claims the final role
     only when every live trial with a lower number has a role, and none of them is final. The user
-    may have chosen the rate (``is_fixed``); ``may_wait`` allows to wait for a final trial in
-    another thread of this process; ``exponent`` is that of the horizon law.
+    may have chosen the rate (``is_fixed``); ``may_wait`` allows to wait for a final trial that may
+    be dead, or in another thread of this process; ``exponent`` is that of the horizon law.
     """
     if is_fixed or not history.has_final:
         return Decision("probe")
@@ -61,7 +61,7 @@ def decide(
         )
     for other in history.running:
         if other.role == "final":
-            if may_wait and other.is_local:
+            if may_wait and (other.is_local or other.is_doubtful):
                 return Decision(None, wait_for=other.number)
             return Decision("surplus", f"final trial {other.number} is running elsewhere")
     outcome = find_outcome(history)

@@ -45,6 +45,7 @@ class Running(NamedTuple):
         age: Seconds since it was started, by this machine's clock; 0 where unknown.
         curve: What a probe has reported so far; None for any other trial.
         question: Why a probe was proposed.
+        is_doubtful: Whether by the clock it would count as dead, which only waiting will tell.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Running(NamedTuple):
     age: float = 0.0
     curve: Curve | None = None
     question: str | None = None
+    is_doubtful: bool = False
 
 
 class History(NamedTuple):
@@ -153,7 +155,7 @@ def read_history(
         view=view,
         finished=past,
         running=tuple(
-            _to_running(t, view)
+            _to_running(t, view, known.stale_after)
             for t in others
             if t.state == TrialState.RUNNING and t.number not in judged
             if not liveness.is_dead(t, known.stale_after, threads)
@@ -218,7 +220,7 @@ def _signs(direction: StudyDirection, report_direction: str | None) -> tuple[int
     return (-1 if report_direction == "maximize" else 1), value
 
 
-def _to_running(trial: FrozenTrial, view: View) -> Running:
+def _to_running(trial: FrozenTrial, view: View, stale_after: float | None) -> Running:
     attrs = attributes.read(trial)
     name = name_in(trial.params, view.param_name)
     rate = as_rate(trial.params.get(name or "", attrs.claim))
@@ -230,4 +232,5 @@ def _to_running(trial: FrozenTrial, view: View) -> Running:
         liveness.age_of(trial),
         curve_of(trial, view.report_sign) if attrs.role == "probe" else None,
         attrs.question,
+        liveness.is_doubtful(trial, stale_after),
     )

@@ -7,6 +7,7 @@ import functools
 import os
 import socket
 import threading
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,36 @@ def is_dead(
     """
     if threads is not None and is_abandoned(attributes.read(trial).worker, threads):
         return True
+    if not is_doubtful(trial, stale_after):
+        return False
+    if threads is not None and attributes.read(trial).role == "final":
+        return _seen_silent(trial) > (stale_after or 0)
+    alive = last_sign_of_life(trial)
+    return alive is not None and alive < utc_now()
+
+
+def is_doubtful(trial: FrozenTrial, stale_after: float | None) -> bool:
+    """Tell whether a trial's last sign of life is too old, or dated by a clock that is ahead."""
     alive = last_sign_of_life(trial)
     if stale_after is None or alive is None:
         return False
-    return utc_now() - alive > datetime.timedelta(seconds=stale_after)
+    return abs((utc_now() - alive).total_seconds()) > stale_after
+
+
+# What a trial last showed to this process, and since when: a process that restarts looks again.
+_shown: dict[int, tuple[object, float]] = {}
+
+
+def _seen_silent(trial: FrozenTrial) -> float:
+    """Return for how many seconds this process has seen no change in a trial.
+
+    Clocks of two machines may differ by more than ``stale_after``. Two final trials are too dear
+    for that, so another clock alone does not end one.
+    """
+    attrs = attributes.read(trial)
+    shows = (attrs.worker, attrs.alive, trial.datetime_start, len(trial.intermediate_values))
+    shown, since = _shown.get(trial._trial_id, (None, 0.0))
+    if shown != shows:
+        _shown[trial._trial_id] = (shows, time.monotonic())
+        return 0.0
+    return time.monotonic() - since

@@ -31,7 +31,11 @@ class WholeLineLock(BaseJournalFileLock):
     def acquire(self) -> bool:
         """Lock the file; another worker may have left a part of a line."""
         is_acquired = self._inner.acquire()
-        cut_torn_line(self._path)
+        try:
+            cut_torn_line(self._path)
+        except BaseException:
+            self._inner.release()
+            raise
         return is_acquired
 
     def release(self) -> None:

@@ -47,7 +47,7 @@ def flaky_statements(storage: RDBStorage, seed: int, share: float = SHARE) -> It
     """Let statements of a database fail at random, below everything that Optuna does about it."""
     chance = random.Random(seed)
 
-    def fail(conn, cursor, statement, parameters, context, executemany) -> None:
+    def fail(conn, cursor, statement, parameters, *_: object) -> None:
         if chance.random() < share:
             raise OperationalError(statement, parameters, Exception("the connection is lost"))
 
@@ -64,7 +64,7 @@ def run_until_done(study: optuna.Study, objective: Any, n_runs: int, **options: 
     for _ in range(n_runs):
         try:
             study.optimize(objective, **options)
-        except Exception as error:  # noqa: BLE001 (each one is a finding)
+        except Exception as error:  # noqa: BLE001, PERF203 (each one is a finding)
             seen.append(_name_of(error))
         else:
             break

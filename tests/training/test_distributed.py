@@ -33,7 +33,10 @@ dist.destroy_process_group()
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="gloo with a file store")
+needs_gloo = pytest.mark.skipif(sys.platform == "win32", reason="gloo with a file store")
+
+
+@needs_gloo
 def test_two_processes_make_the_same_moves_though_their_losses_differ(tmp_path):
     """Rank 0 decides: each process sees other data, both end with the same weights."""
     code = textwrap.dedent(WORKER).format(store=tmp_path / "store")
@@ -41,3 +44,19 @@ def test_two_processes_make_the_same_moves_though_their_losses_differ(tmp_path):
     first, second = (finish(worker) for worker in workers)
     assert first == second
     assert "settled" in first
+
+
+@pytest.mark.soak
+@needs_gloo
+def test_two_processes_end_well_twenty_times_under_load(tmp_path) -> None:
+    """One was seen to abort at its end: "terminate called without an active exception"."""
+    load = [start_python(["-c", "while True: pass"]) for _ in range(2)]
+    try:
+        for i in range(20):
+            place = tmp_path / str(i)
+            place.mkdir()
+            test_two_processes_make_the_same_moves_though_their_losses_differ(place)
+    finally:
+        for process in load:
+            process.kill()
+            process.communicate()

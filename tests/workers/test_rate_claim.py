@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 
+import pytest
 from many_workers import join_study
 from optuna.storages import InMemoryStorage
-from synthetic_trainer import (
-    HIGH,
-    LOW,
-)
+from synthetic_trainer import HIGH, LOW, make_objective
 
 from optuna_bisect.decisions import next_rate
 from optuna_bisect.search.proposal import Proposal
+from optuna_bisect.study import internals
+from optuna_bisect.study.history import read_history
 
 
 def test_two_that_choose_the_same_rate_at_one_moment_end_with_two_rates(monkeypatch) -> None:
@@ -39,3 +40,21 @@ def test_two_that_choose_the_same_rate_at_one_moment_end_with_two_rates(monkeypa
     for thread in threads:
         thread.join()
     assert len(set(chosen)) == 2
+
+
+def test_a_rate_is_taken_by_a_probe_that_is_read_with_its_verdict_and_without_its_rate() -> None:
+    """A database is read table after table, and a probe may begin and end in between."""
+    study = join_study(InMemoryStorage(), "s")
+    study.optimize(make_objective(every=8), n_trials=1)
+    trial = study.ask()
+    rate = trial.suggest_float("lr", LOW, HIGH, log=True)
+    trial.report(float("nan"), 0)
+    assert trial.should_prune()
+    assert [p.rate for p in read_history(study).finished.probes][-1] == rate
+    torn = copy.deepcopy(study.trials[-1])
+    torn.params, torn.distributions = {}, {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(internals, "all_trials", lambda study: [study.trials[0], torn])
+        history = read_history(study)
+    assert [(r.number, r.rate) for r in history.running] == [(1, rate)]
+    assert rate not in [p.rate for p in history.finished.probes]
