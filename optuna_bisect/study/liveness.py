@@ -66,7 +66,7 @@ def last_sign_of_life(trial: FrozenTrial) -> datetime.datetime | None:
     start = trial.datetime_start
     begun = None if start is None else start.astimezone(datetime.timezone.utc)
     noted = attributes.read(trial).alive
-    if not isinstance(noted, str):
+    if noted is None:
         return begun
     alive = datetime.datetime.fromisoformat(noted)
     return alive if begun is None else max(begun, alive)
@@ -102,4 +102,4 @@ def is_dead(
     alive = last_sign_of_life(trial)
     if stale_after is None or alive is None:
         return False
-    return utc_now() - alive > datetime.timedelta(seconds=stale_after)
+    return (utc_now() - alive).total_seconds() > stale_after

@@ -26,7 +26,7 @@ def test_a_loss_keeps_no_graph_alive_and_must_be_one_number():
     loss = (torch.ones(1, requires_grad=True) * 2).reshape(1, 1)
     scheduler.step(loss)
     assert not scheduler._run.meter.total.requires_grad
-    with pytest.raises(ValueError, match="train_loss must be one number, .* but got tensor"):
+    with pytest.raises(ValueError, match=r"train_loss must be one number, .* but got tensor"):
         scheduler.step(torch.ones(3))
 
 
