@@ -12,7 +12,7 @@ except ImportError as error:
         "optuna_bisect.adjuster needs torch; install it with: pip install optuna_bisect[torch]"
     ) from error
 
-from optuna_bisect._checks import check_not_negative, check_positive, check_type
+from optuna_bisect._checks import check_positive, check_type, whole_of, wrong
 from optuna_bisect.feedback.schedule import Schedule
 from optuna_bisect.study import attributes
 from optuna_bisect.training.adjustment import Adjustment
@@ -167,8 +167,7 @@ class BisectionLR(LRScheduler):
             scheduler._run.keep_nothing()
         if plan.role == "probe":
             # The search learns from this what its rate has to be good for.
-            cool_down = options.get("anneal_fraction", ANNEAL_FRACTION)
-            attributes.write_live(trial, cool_down=float(cool_down))
+            attributes.write_live(trial, cool_down=scheduler._run.schedule.anneal_fraction)
             scheduler._warmup_check = WarmupCheck(plan.probe_steps)
         write_rates(optimizer, rates)
         scheduler._last_lr = rates
@@ -256,7 +255,9 @@ class BisectionLR(LRScheduler):
             TypeError: If it is no dictionary.
         """
         check_type("state_dict", state_dict, dict, "what state_dict() returned")
-        last_epoch = check_not_negative("last_epoch of state_dict", state_dict.get("last_epoch"))
+        last_epoch = whole_of(state_dict.get("last_epoch"))
+        if last_epoch is None or last_epoch < 0:
+            raise wrong("state_dict", "come from state_dict()", state_dict)
         self._run.load_state_dict(state_dict)
         self.last_epoch = last_epoch
         if self._is_active:

@@ -67,8 +67,8 @@ class Schedule:
         )
         if not self.low <= self.start_lr <= self.high:
             raise ValueError(
-                f"start_lr must lie in the bracket from {self.low} to {self.high} but got "
-                f"{self.start_lr}."
+                f"start_lr must lie in the bracket from low={self.low} to high={self.high} but "
+                f"got {self.start_lr}."
             )
 
     @property

@@ -3,6 +3,7 @@
 In reading order:
 
 - ``attributes``: what is written on a trial, and the keys that it is written under
+- ``attribute_types``: what each of these may be
 - ``settings``: what the user of the sampler chose
 - ``parameter``: which parameter is the learning rate
 - ``trial_plan``: what one trial is for

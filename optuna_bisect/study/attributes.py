@@ -1,21 +1,29 @@
 """Every ``bisect_*`` attribute of a trial: the only file that knows their keys.
 
 Optuna's retry clones a dead trial with everything that was on it, so each trial also carries the
-number that its attributes were written for.
+number that its attributes were written for. Whoever shares the storage can write anything under
+these keys: what this package cannot have written counts as missing, and is named once. Words that
+only a newer version knows are kept.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 from optuna.trial import FrozenTrial, TrialState
 
+from optuna_bisect._checks import shown
+from optuna_bisect._logger import logger
 from optuna_bisect.bracket import Bracket
+from optuna_bisect.study import internals
+from optuna_bisect.study.attribute_types import READERS
 from optuna_bisect.study.internals import write_attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from optuna.study import Study
     from optuna.trial import BaseTrial
@@ -72,23 +80,68 @@ class Attrs(NamedTuple):
 _KEY_OF = {name: _PREFIX + name for name in Attrs._fields}
 
 
+class _Ignored(threading.local):
+    """What this thread has ignored in its last reading of a study: a sentence for each key."""
+
+    def __init__(self) -> None:
+        self.sentences: dict[str, str] = {}
+
+
+_ignored = _Ignored()
+# What was said, by study and key.
+_said: WeakKeyDictionary[object, set[tuple[int, str]]] = WeakKeyDictionary()
+
+
+def forget_ignored() -> None:
+    """Begin to read a study: what was ignored before belongs to another one."""
+    _ignored.sentences.clear()
+
+
+def say_ignored(study: Study) -> None:
+    """Say what was ignored in the study that was just read, once for each key."""
+    if not _ignored.sentences:
+        return
+    said = _said.setdefault(internals.storage_of(study), set())
+    for key, sentence in _ignored.sentences.items():
+        if (internals.study_id(study), key) not in said:
+            said.add((internals.study_id(study), key))
+            logger.warning(sentence)
+
+
+def _get(attrs: Mapping[str, Any], name: str, number: int) -> Any:
+    """Return an attribute of trial ``number``, None where it is missing or not ours."""
+    value = attrs.get(_KEY_OF[name])
+    if value is None:
+        return None
+    known = READERS[name](value)
+    if known is None:
+        key = _KEY_OF[name]
+        _ignored.sentences[key] = (
+            f"Trial {number} has {key} = {shown(value)}, which is ignored: optuna_bisect writes "
+            "no such value."
+        )
+    return known
+
+
 def read(trial: BaseTrial | FrozenTrial) -> Attrs:
     """Read a trial's attributes; of those copied from another trial, only what a study shares.
 
     Optuna's retry clones a dead trial with everything that was on it, the verdict included.
     """
-    raw = trial.user_attrs
-    if raw.get(_KEY_OF["number"]) != trial.number:
-        return Attrs(**{name: raw.get(_KEY_OF[name]) for name in _SHARED})
-    return Attrs(*map(raw.get, _KEY_OF.values()))
+    raw = getattr(trial, "user_attrs", None)
+    if not isinstance(raw, dict):
+        raise TypeError(f"trial must be an Optuna trial but got {shown(trial)}.")
+    number = trial.number
+    is_own = _get(raw, "number", number) == number
+    names = [n for n, key in _KEY_OF.items() if key in raw] if is_own else _SHARED
+    return Attrs(**{name: _get(raw, name, number) for name in names})
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
     """Write fields of ``Attrs`` where storage and live trial see them; None is not written."""
     for name, value in attrs.items():
-        key = _KEY_OF[name]
-        if value is not None and trial.user_attrs.get(key) != value:
-            write_attribute(study, trial, key, value)
+        if value is not None and _get(trial.user_attrs, name, trial.number) != value:
+            write_attribute(study, trial, _KEY_OF[name], value)
 
 
 def clear_copied(study: Study, trial: FrozenTrial) -> None:
@@ -105,13 +158,15 @@ def clear_copied(study: Study, trial: FrozenTrial) -> None:
 
 def is_copied(trial: FrozenTrial) -> bool:
     """Tell whether a trial carries the attributes of a dead one that it is the clone of."""
-    return trial.user_attrs.get(_KEY_OF["number"]) not in (None, trial.number)
+    number: int | None = _get(trial.user_attrs, "number", trial.number)
+    return number is not None and number != trial.number
 
 
 def is_copied_final(trial: FrozenTrial, rate: float) -> bool:
     """Tell whether a trial is the clone of a dead final trial, with that trial's rate."""
-    attrs = trial.user_attrs
-    return attrs.get(_KEY_OF["role"]) == "final" and attrs.get(_KEY_OF["lr"]) == rate
+    attrs, number = trial.user_attrs, trial.number
+    is_final: bool = _get(attrs, "role", number) == "final"
+    return is_final and bool(_get(attrs, "lr", number) == rate)
 
 
 def write_verdict(study: Study, trial: FrozenTrial, verdict: Verdict) -> None:
@@ -138,23 +193,23 @@ def recorded_settings(trials: Sequence[FrozenTrial]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for trial in reversed(trials):
         for name in _SETTINGS:
-            value = trial.user_attrs.get(_KEY_OF[name])
+            value = _get(trial.user_attrs, name, trial.number)
             if value is not None:
                 found.setdefault(name, value)
-        if _KEY_OF["role"] in trial.user_attrs:
+        if _get(trial.user_attrs, "role", trial.number) is not None:
             break
     return found
 
 
 def latest(trials: Sequence[FrozenTrial], name: str) -> Any:
     """Return an attribute as the latest trial that carries one has it, None where none does."""
-    values = (trial.user_attrs.get(_KEY_OF[name]) for trial in reversed(trials))
+    values = (_get(trial.user_attrs, name, trial.number) for trial in reversed(trials))
     return next((value for value in values if value is not None), None)
 
 
 def is_judged(trial: FrozenTrial) -> bool:
     """Tell whether a running probe has its verdict already, and only its end is not stored."""
-    if trial.state != TrialState.RUNNING or trial.user_attrs.get(_KEY_OF["verdict"]) is None:
+    if trial.state != TrialState.RUNNING or _KEY_OF["verdict"] not in trial.user_attrs:
         return False
     return read(trial).role == "probe" and read(trial).verdict is not None
 

@@ -132,6 +132,7 @@ def read_history(
     ValueError.
     """
     direction = check_single_objective(study)
+    attributes.forget_ignored()
     known = settings or Settings()
     threads = liveness.live_threads() if internals.in_optimize(study) else None
     trials = internals.all_trials(study)
@@ -151,7 +152,7 @@ def read_history(
     if judged:
         # A verdict counts from the moment that it is written, also where its worker died then.
         past = read_finished(finished, view, judged=tuple(judged.values()), earlier=past)
-    return History(
+    history = History(
         view=view,
         finished=past,
         running=tuple(
@@ -168,6 +169,8 @@ def read_history(
         rate_name=rate_name,
         recorded_param=param,
     )
+    attributes.say_ignored(study)
+    return history
 
 
 def _cool_down_of(known: Settings, trials: Sequence[FrozenTrial]) -> float | None:

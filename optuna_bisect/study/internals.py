@@ -59,8 +59,8 @@ def write_attribute(study: Study, trial: FrozenTrial, key: str, value: Any) -> N
 
 def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
     """Return the parameters that a user chose by ``enqueue_trial``."""
-    found: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
-    return found
+    found = trial.system_attrs.get("fixed_params")
+    return found if isinstance(found, dict) else {}
 
 
 def fixed_rate(trial: FixedTrial) -> float | None:

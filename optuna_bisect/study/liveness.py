@@ -67,7 +67,7 @@ def last_sign_of_life(trial: FrozenTrial) -> datetime.datetime | None:
     start = trial.datetime_start
     begun = None if start is None else start.astimezone(datetime.timezone.utc)
     noted = attributes.read(trial).alive
-    if not isinstance(noted, str):
+    if noted is None:
         return begun
     alive = datetime.datetime.fromisoformat(noted)
     return alive if begun is None else max(begun, alive)

@@ -136,13 +136,13 @@ class Adjustment:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where ``state_dict`` was taken; the weights to go back to are lost."""
+        parts = [state_dict.get(name) for name in ("state", "log", "meter")]
+        if not all(isinstance(part, dict) for part in parts):
+            raise wrong("state_dict", "come from state_dict()", state_dict)
+        state, log, meter = (part or {} for part in parts)
         try:
-            loaded = (
-                unpack(state_dict["state"]),
-                MoveLog.from_state_dict(state_dict["log"]),
-                LossMeter(**state_dict["meter"]),
-            )
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            loaded = unpack(state), MoveLog.from_state_dict(log), LossMeter(**meter)
+        except (KeyError, TypeError) as error:
             raise wrong("state_dict", "come from state_dict()", state_dict) from error
         self.state, self.log, self.meter = loaded
         self._snapshot = None

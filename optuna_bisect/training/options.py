@@ -77,9 +77,9 @@ def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
         )
     if train_loss is None:
         raise TypeError(
-            "BisectionLR.step needs the training loss but got none. In Lightning configure the "
-            "scheduler with 'reduce_on_plateau': True and 'monitor'; in Transformers step it in a "
-            "callback (studies/README.md)."
+            "BisectionLR.step needs train_loss, the training loss, but got None. In Lightning "
+            "configure the scheduler with 'reduce_on_plateau': True and 'monitor'; in "
+            "Transformers step it in a callback (studies/README.md)."
         )
     return check_number_or_tensor("train_loss", train_loss)
 
@@ -146,8 +146,14 @@ def plan_options(
         chosen: Options that the user gave; they take precedence.
     """
     start = plan.start_lr or first_rate(optimizer)
-    if plan.lr is not None and chosen.get("decay", "none") == "none":
+    if start <= 0:
+        # Somebody overwrote it, or the range reaches below 0.
+        start = first_rate(optimizer)
+    if plan.lr is not None and plan.lr > 0 and chosen.get("decay", "none") == "none":
         start = plan.lr
+    if chosen.get("bracket") is not None:
+        start = chosen["bracket"].clamp(start)
+    start = number_of(chosen.get("start_lr")) or start
     bracket, probe_steps = plan.bracket, plan.probe_steps
     if bracket is not None:
         # A corrected rate, or the next one after a final trial that diverged, may lie below.

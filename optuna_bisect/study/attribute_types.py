@@ -1,0 +1,93 @@
+"""What each attribute of a trial may be; whoever shares the storage can write anything there.
+
+A reader returns the value, or None where this package cannot have written it. Words that only a
+newer version knows are kept, and so are the first parts of longer rows.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from optuna_bisect._checks import MOST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _word(value: Any) -> str | None:
+    # Half a surrogate pair, which JSON can hold, can neither be shown nor stored again.
+    is_text = isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+    return value if is_text and value else None
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, float | int) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) <= sys.float_info.max else None
+
+
+def _positive(value: Any) -> float | None:
+    return number if (number := _number(value)) is not None and number > 0 else None
+
+
+def _share(value: Any) -> float | None:
+    return number if (number := _number(value)) is not None and 0 <= number <= 1 else None
+
+
+def _index(value: Any) -> int | None:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and 0 <= value <= MOST else None
+
+
+def _count(value: Any) -> int | None:
+    return _index(value) or None
+
+
+def _worker(value: Any) -> str | None:
+    return value if isinstance(value, str) and re.search(r":\d{1,20}$", value) else None
+
+
+def _time(value: Any) -> str | None:
+    try:
+        is_aware = datetime.datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return None
+    return value if is_aware else None
+
+
+def _direction(value: Any) -> str | None:
+    return value if isinstance(value, str) and value in ("minimize", "maximize") else None
+
+
+def _adjustment(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    path, moves = value.get("path"), value.get("moves")
+    if not (isinstance(path, list) and isinstance(moves, list) and all(map(_is_point, path))):
+        return None
+    if not all(_is_point(move) and len(move) > 2 and _word(move[2]) for move in moves):
+        return None
+    return {"path": [point[:2] for point in path], "moves": [move[:3] for move in moves]}
+
+
+def _is_point(row: Any) -> bool:
+    if not isinstance(row, list | tuple) or len(row) < 2:
+        return False
+    return _index(row[0]) is not None and _number(row[1]) is not None
+
+
+# By the name of the attribute.
+READERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("role", "verdict", "reason", "question", "param"), _word),
+    **dict.fromkeys(("low", "high", "start_lr", "lr", "claim", "exponent"), _number),
+    **dict.fromkeys(("probe_steps", "final_steps", "max_probes"), _count),
+    **dict.fromkeys(("number", "seed", "winner", "judge"), _index),
+    **dict.fromkeys(("confidence", "cool_down"), _share),
+    "stale_after": _positive,
+    "worker": _worker,
+    "alive": _time,
+    "report_direction": _direction,
+    "adjustment": _adjustment,
+}
