@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
@@ -40,10 +41,11 @@ def note_first_step(study: Study, trial: FrozenTrial, attrs: attributes.Attrs) -
 
     It is written because a database forgets the order in which reports came.
     """
-    steps, probe_steps = list(trial.intermediate_values), attrs.probe_steps
+    # The first two alone: this is called at every report.
+    steps, probe_steps = list(islice(trial.intermediate_values, 2)), attrs.probe_steps
     if len(steps) < 2 or probe_steps is None or attrs.role != "probe":
         return attrs
-    first, second = steps[:2]
+    first, second = steps
     found = attrs.first_step
     if found is None and (found := find_first_step(steps, probe_steps)) is not None:
         attributes.write(study, trial, first_step=found)
@@ -97,7 +99,7 @@ def warn_of_units(study: Study, trial: FrozenTrial, state: TrialState | None = N
         state: The state in which it ends, None while it runs.
     """
     attrs = attributes.read(trial)
-    last, horizon = trial.last_step, curve_of(trial, 1).horizon
+    last = next(reversed(trial.intermediate_values), None)
     if last is None:
         return
     if attrs.role == "final" and attrs.final_steps is not None and last > attrs.final_steps:
@@ -109,7 +111,7 @@ def warn_of_units(study: Study, trial: FrozenTrial, state: TrialState | None = N
         )
     if attrs.role != "probe" or attrs.probe_steps is None or state != TrialState.COMPLETE:
         return
-    if horizon < LEAST_LENGTH * attrs.probe_steps:
+    if curve_of(trial, 1).horizon < LEAST_LENGTH * attrs.probe_steps:
         warn_once(
             f"Trial {trial.number} ran to its end with its last report at step {last}, before "
             f"half of probe_steps={attrs.probe_steps}, so that nothing ended it as a probe; "
