@@ -59,6 +59,7 @@ class Attrs(NamedTuple):
     adjustment: dict[str, Any] | None = None
     cool_down: float | None = None
     exponent: float | None = None
+    asked: bool | None = None
 
     @property
     def bracket(self) -> Bracket | None:

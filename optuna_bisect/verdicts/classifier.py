@@ -110,6 +110,8 @@ def compare_ends(
     near = confidence.of_best(_decades(rate, incumbent.rate))
     if own < best or rate == incumbent.rate:
         return Verdict("balanced", near, f"{compared}: the best so far")
+    if own == best:
+        return Verdict("balanced", near, f"{compared}: as good")
     if own - best < SAME_END * progress:
         same = f"as good within {SAME_END:.0%} of the progress"
         return Verdict("balanced", near, f"{compared}: {same}")
