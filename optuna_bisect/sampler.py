@@ -235,7 +235,7 @@ class BisectionSampler(BaseSampler):
         is_wrong = chosen is None and rate_name.is_plainly_wrong(name, own)
         if rate_range is None and not is_wrong:
             return None
-        history = read_history(study, self._settings, exclude=trial.number)
+        history = read_history(study, self._settings, exclude=trial)
         if rate_range is None:
             known = history.view.param_name or ""
             if known == name and isinstance(distribution, FloatDistribution):

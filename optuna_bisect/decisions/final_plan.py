@@ -23,6 +23,7 @@ class FinalPlan(NamedTuple):
         bracket: Limits of Phase 2.
         winner: Trial number of the winner.
         exponent: Power of the length by which its rate was corrected.
+        doubt: What the user should know before the full run, None where there is nothing.
     """
 
     lr: float
@@ -30,6 +31,7 @@ class FinalPlan(NamedTuple):
     bracket: Bracket | None
     winner: int
     exponent: float
+    doubt: str | None = None
 
 
 def plan_final(history: History, outcome: Outcome, exponent: float) -> FinalPlan | None:
@@ -59,7 +61,7 @@ def plan_final(history: History, outcome: Outcome, exponent: float) -> FinalPlan
     start = max(winner.lr / drop, distribution.low) if n_diverged else winner.lr
     clamped = float(min(max(lr / drop, distribution.low), distribution.high))
     bracket = _limits(winner.bracket, start, drop)
-    return FinalPlan(clamped, start, bracket, winner.number, exponent)
+    return FinalPlan(clamped, start, bracket, winner.number, exponent, outcome.doubt)
 
 
 def _limits(bracket: Bracket | None, start: float, drop: float) -> Bracket | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
-from optuna_bisect.study import attributes
+from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.parameter import (
     PLAIN,
     UNKNOWN,
@@ -100,7 +100,7 @@ def check_late(
     trial: FrozenTrial, trials: Sequence[FrozenTrial], chosen: str | None
 ) -> str | None:
     """Return what to warn of when a trial has ended; raise ValueError where no search can work."""
-    others = [t for t in trials if t.number != trial.number]
+    others = internals.without(trials, trial)
     if chosen is not None and not any(chosen in t.params for t in (trial, *others)):
         raise ValueError(
             f"param_name must name a parameter of the objective but got {chosen!r}; trial "
@@ -143,6 +143,6 @@ def _without(trial: FrozenTrial, earlier: Sequence[FrozenTrial], known: str) -> 
         return None
     return (
         f"Trial {trial.number} has no {known!r}, which is what is bisected, and is no evidence; "
-        f"it suggested {sorted(trial.params)}. If the rate was renamed, rename it back, or name the "
-        "new one by param_name to search anew."
+        f"it suggested {sorted(trial.params)}. If the rate was renamed, rename it back, or name "
+        "the new one by param_name to search anew."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from optuna_bisect.decisions.final_plan import FinalPlan, plan_final
-from optuna_bisect.decisions.winner import find_outcome
+from optuna_bisect.decisions.winner import doubt_about, find_outcome
 from optuna_bisect.search.running import led_by_running
 from optuna_bisect.verdicts.comparison import PROGRESS_RATIO
 
@@ -114,6 +114,9 @@ def _why_no_winner(history: History) -> str:
             "named by param_name"
         )
     evidence = history.evidence()
+    doubt = doubt_about(evidence) if evidence is not None else None
+    if doubt is not None:
+        return f"no winner: {doubt}"
     if evidence is None or not any(p.is_finite and p.has_score for p in evidence.probes):
         return (
             "no winner: no probe ended with a finite loss; lower the range of the rate, or look "

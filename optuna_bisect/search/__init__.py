@@ -9,5 +9,6 @@ In reading order:
 - ``proposal``: from evidence to the next rate; none where the search has converged
 - ``running``: what probes that still run tell each other
 - ``parabola``: the last refinement of the winner's rate
+- ``effect``: whether the rate makes a difference at all
 - ``horizon``: its correction for a longer run
 """

@@ -128,13 +128,13 @@ def _choose_incumbent(
     if by_value:
         *_, best = min(by_value, key=lambda row: row[:2])
         return best, best
-    ends = {p.number: p.compared(horizon) for p in moved}
+    ends = {id(p): p.compared(horizon) for p in moved}
     leader = moved[0]
     for probe in moved[1:]:
-        if gap_between(ends[probe.number], ends[leader.number], initial).difference < 0:
+        if gap_between(ends[id(probe)], ends[id(leader)], initial).difference < 0:
             leader = probe
     # Of runs that end alike the one that came down first is the better guess for a longer run.
-    best_end = ends[leader.number]
-    tied = [p for p in moved if gap_between(ends[p.number], best_end, initial).is_tie]
-    first = min(tied, key=lambda p: (float(np.mean(ends[p.number].losses)), p.number))
+    best_end = ends[id(leader)]
+    tied = [p for p in moved if gap_between(ends[id(p)], best_end, initial).is_tie]
+    first = min(tied, key=lambda p: (float(np.mean(ends[id(p)].losses)), p.number))
     return first, leader

@@ -36,9 +36,17 @@ def _share(value: Any) -> float | None:
     return number if (number := _number(value)) is not None and 0 <= number <= 1 else None
 
 
-def _index(value: Any) -> int | None:
+def _whole(value: Any) -> int | None:
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_whole and 0 <= value <= MOST else None
+    return value if is_whole and abs(value) <= MOST else None
+
+
+def _index(value: Any) -> int | None:
+    return number if (number := _whole(value)) is not None and number >= 0 else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _count(value: Any) -> int | None:
@@ -85,6 +93,8 @@ READERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("probe_steps", "final_steps", "max_probes"), _count),
     **dict.fromkeys(("number", "seed", "winner", "judge"), _index),
     **dict.fromkeys(("confidence", "cool_down"), _share),
+    "first_step": _whole,
+    "asked": _flag,
     "stale_after": _positive,
     "worker": _worker,
     "alive": _time,

@@ -68,6 +68,7 @@ class Attrs(NamedTuple):
     cool_down: float | None = None
     exponent: float | None = None
     first_step: int | None = None
+    asked: bool | None = None
 
     @property
     def bracket(self) -> Bracket | None:

@@ -76,7 +76,9 @@ class Finished:
         probes: The probes among them, whatever sampler proposed them.
         finals: The final trials among them.
         n_probes: Number of probes that were spent on questions of the search.
+        is_heeded: Whether any probe reported, or asked by ``trial_plan`` how long it should run.
         warm_start: Rate of the probe that an earlier study proposed, None if there is none.
+        trial_ids: What tells the trials of ``probes`` apart, where numbers may repeat.
         assessed: Evidence by grid, for speed only.
     """
 
@@ -86,6 +88,8 @@ class Finished:
     finals: tuple[Final, ...] = ()
     n_probes: int = 0
     warm_start: float | None = None
+    is_heeded: bool = False
+    trial_ids: tuple[int, ...] = ()
     assessed: dict[Grid, Evidence] = field(default_factory=dict)
 
     def evidence(self, low: float, high: float, warm_start: float | None = None) -> Evidence:
@@ -108,19 +112,23 @@ def read_finished(
     """Read finished and running ``judged`` trials; probes in ``earlier`` are not read again."""
     horizon = _find_horizon(trials, view)
     is_known = earlier is not None and earlier.horizon == horizon
-    known = {p.number: p for p in earlier.probes} if earlier and is_known else {}
-    probes, finals, n_probes, warm_start = [], [], 0, None
+    known = dict(zip(earlier.trial_ids, earlier.probes)) if earlier and is_known else {}
+    ids: list[int] = []
+    probes, finals, n_probes, warm_start, is_heeded = [], [], 0, None, False
     for trial in (*trials, *judged):
         attrs = attributes.read(trial)
         if attrs.role == "final":
             finals.append(_to_final(trial, attrs))
         elif _is_probe(trial, attrs, view):
-            probe = known.get(trial.number) or _to_probe(trial, attrs, view, horizon)
+            ids.append(internals.trial_id(trial))
+            probe = known.get(ids[-1]) or _to_probe(trial, attrs, view, horizon)
             probes.append(probe)
             if attrs.question == "warm" and warm_start is None:
                 warm_start = probe.rate
         n_probes += _is_spent(trial, attrs, view)
-    return Finished(len(trials), horizon, tuple(probes), tuple(finals), n_probes, warm_start)
+        is_heeded |= attrs.role == "probe" and bool(attrs.asked or trial.intermediate_values)
+    found = tuple(probes), tuple(finals), n_probes, warm_start, is_heeded, tuple(ids)
+    return Finished(len(trials), horizon, *found)
 
 
 # Finished trials do not change. For speed only: a new process reads the same from storage.

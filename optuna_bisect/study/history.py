@@ -123,9 +123,9 @@ class History(NamedTuple):
 
 
 def read_history(
-    study: Study, settings: Settings | None = None, *, exclude: int | None = None
+    study: Study, settings: Settings | None = None, *, exclude: FrozenTrial | None = None
 ) -> History:
-    """Read a study; ``exclude`` is the number of the running trial that is being decided on.
+    """Read a study; ``exclude`` is the running trial that is being decided on.
 
     What ``settings`` leave open is taken from the trials. All trials are read, also where
     Hyperband hands out a part of the study. A study with several objectives is refused by a
@@ -136,7 +136,7 @@ def read_history(
     known = settings or Settings()
     threads = liveness.live_threads() if internals.in_optimize(study) else None
     trials = internals.all_trials(study)
-    others = [t for t in trials if t.number != exclude]
+    others = internals.without(trials, exclude)
     recorded, param = attributes.recorded_settings(others), attributes.latest(others, "param")
     rate_name = find_rate_name(t.distributions for t in others)
     view = View(
@@ -209,7 +209,7 @@ def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> Hist
         gap = max(last.cost / MAX_READING_SHARE, LEAST_READING_GAP)
         if now < last.taken_at + gap:
             return last.history
-    history = read_history(study, settings, exclude=trial.number)
+    history = read_history(study, settings, exclude=trial)
     done = time.monotonic()
     _last.reading = _Reading(ref(storage), internals.trial_id(trial), history, done, done - now)
     return history

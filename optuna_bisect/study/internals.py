@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna_bisect.study.parameter import as_rate, find_rate_name, is_known_name, rank_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from optuna.distributions import BaseDistribution
     from optuna.storages import BaseStorage
@@ -41,7 +41,19 @@ def trial_id(trial: FrozenTrial) -> int:
 
 def all_trials(study: Study) -> list[FrozenTrial]:
     """Return every trial of the study, also where Hyperband hands out a filtered one."""
-    return study._storage.get_all_trials(study._study_id, deepcopy=False)
+    storage = study._storage
+    trials = storage.get_all_trials(study._study_id, deepcopy=False)
+    if trials and trials[-1].number != len(trials) - 1:
+        # Rows were deleted. A new trial is numbered by their count, and takes the place of an
+        # earlier one of its number in Optuna's cache, which may be the final trial.
+        backend = getattr(storage, "_backend", storage)
+        trials = backend.get_all_trials(study._study_id, deepcopy=False)
+    return trials
+
+
+def without(trials: Sequence[FrozenTrial], own: FrozenTrial | None) -> list[FrozenTrial]:
+    """Leave out a trial; numbers may repeat where rows were deleted."""
+    return [t for t in trials if own is None or t._trial_id != own._trial_id]
 
 
 def write_attribute(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:

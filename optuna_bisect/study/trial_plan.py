@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from optuna.trial import FixedTrial
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FixedTrial, Trial
 
 from optuna_bisect.study import attributes, internals
 
@@ -78,4 +80,8 @@ def trial_plan(trial: BaseTrial) -> TrialPlan:
         role: Role | None = None if internals.is_follower() else "final"
         return TrialPlan(role=role, start_lr=internals.fixed_rate(trial), seed=0)
     attrs = attributes.read(trial)
+    if attrs.role == "probe" and not attrs.asked and isinstance(trial, Trial):
+        # A probe that reports nothing shows by this alone that it may have run for its length.
+        with contextlib.suppress(UpdateFinishedTrialError):
+            attributes.write_live(trial, asked=True)
     return TrialPlan(**{field.name: getattr(attrs, field.name) for field in fields(TrialPlan)})

@@ -111,7 +111,7 @@ def compare_ends(
     if own < best or rate == incumbent.rate:
         return Verdict("balanced", near, f"{compared}: the best so far")
     if own == best:
-        return Verdict("balanced", near, f"{compared}: the same")
+        return Verdict("balanced", near, f"{compared}: as good")
     if own - best < SAME_END * progress:
         same = f"as good within {SAME_END:.0%} of the progress"
         return Verdict("balanced", near, f"{compared}: {same}")

@@ -38,6 +38,10 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
     attributes.clear_copied(study, trial)
     if decision.plan is not None:
         _write_plan(study, trial, decision.plan)
+        if decision.plan.doubt is not None:
+            logger.warning(
+                f"Final trial {trial.number} begins, but its rate is {decision.plan.doubt}."
+            )
     seed = settings.study_seed(study.study_name)
     attributes.write(
         study,
@@ -62,7 +66,7 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
 
 def _reconsider(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
     """Look again before a claim that took so long that others may have given up waiting for it."""
-    history = read_history(study, settings, exclude=trial.number)
+    history = read_history(study, settings, exclude=trial)
     others = [r.number for r in history.running if r.role == "final"]
     others += [f.number for f in history.finished.finals if f.is_complete]
     if not others:
@@ -77,7 +81,7 @@ def _wait_for_decision(
     while True:
         beat(study, trial)
         read_at = time.monotonic()
-        history = read_history(study, settings, exclude=trial.number)
+        history = read_history(study, settings, exclude=trial)
         if read_at - started > _patience(history, trial.number):
             with_role = tuple(r for r in history.running if r.role is not None)
             history = history._replace(running=with_role)
@@ -157,7 +161,7 @@ def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:
 
 def _confirm(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
     """Give up a claim of the final role that a trial with a lower number made at the same time."""
-    reason = forestalled_by(read_history(study, settings, exclude=trial.number), trial.number)
+    reason = forestalled_by(read_history(study, settings, exclude=trial), trial.number)
     if reason is None:
         return Decision("final")
     attributes.write(study, trial, role="surplus", reason=reason)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
+from optuna_bisect._logger import logger
 from optuna_bisect.decisions.running_verdict import judge_probe
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes, internals
@@ -41,7 +42,7 @@ def record_end(
     warn_of_units(study, trial, state)
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):
         return
-    history = read_history(study, settings, exclude=trial.number)
+    history = read_history(study, settings, exclude=trial)
     curve = curve_of(trial, history.view.report_sign)
     if not curve.is_finite:
         attributes.write_verdict(study, trial, not_finite(curve, history.view.report_sign))
@@ -51,11 +52,41 @@ def record_end(
         if not internals.is_cut_off():
             attributes.write(study, trial, reason=_RAISED)
     elif attrs.role == "probe":
+        _warn_of_full_probe(trial, attrs, history, state)
         verdict = _judge_probe(trial, history, curve, state, value)
         if verdict is not None:
             attributes.write_verdict(study, trial, verdict)
     elif state == TrialState.PRUNED:
         attributes.write(study, trial, reason="stopped by the study's pruner or by the objective")
+    elif value is not None and not len(curve):
+        _warn_of_worse_final(trial, history, value)
+
+
+def _warn_of_full_probe(
+    trial: FrozenTrial, attrs: attributes.Attrs, history: History, state: TrialState
+) -> None:
+    """Say of the first probe that it ran in full, as far as anyone can know."""
+    is_silent = not trial.intermediate_values and not attrs.asked
+    is_first = history.has_final and not history.finished.probes
+    if state == TrialState.COMPLETE and is_silent and is_first:
+        logger.warning(
+            f"Probe {trial.number} reported nothing and did not ask for its length, so it counts "
+            "as a full run, and the best rate will not be corrected for a longer one. Report "
+            "losses, or stop after trial_plan(trial).n_steps."
+        )
+
+
+def _warn_of_worse_final(trial: FrozenTrial, history: History, value: float) -> None:
+    """Say that a run which should have been longer ended worse than a probe."""
+    evidence = history.evidence()
+    best = evidence.incumbent if evidence is not None else None
+    if best is None or best.value is None or history.view.value_sign * value <= best.value:
+        return
+    logger.warning(
+        f"Final trial {trial.number} returned {value:.4g}, worse than probe {best.number} with "
+        f"{history.view.value_sign * best.value:.4g} at {best.rate:.3g}: unless probes stop after "
+        "trial_plan(trial).n_steps they are full runs, and the best of them is the result."
+    )
 
 
 def _judge_probe(
