@@ -35,14 +35,14 @@ SECONDS_PER_REPORT = 0.01
 REPORT_EVERY = 4
 
 
-# What the end of a trial in Optuna's loop raises where the trial's state could not be stored.
-OWN_TO_OPTUNA = {"AssertionError", "UnboundLocalError"}
+# What the end of a trial in Optuna's loop raises where the trial's state could not be stored, and
+# what its lock of a journal file makes of a Ctrl-C in the moment of unlocking.
+OWN_TO_OPTUNA = {"AssertionError", "UnboundLocalError", "FileNotFoundError"}
 
 
 def exceptions_in(errors: str) -> Counter[str]:
-    """Count the exceptions whose tracebacks workers printed, by name."""
-    names = r"^([\w.]+(?:Error|Exception|Exit|Interrupt|Killed|Lost|Pruned))\b"
-    return Counter(re.findall(names, errors, re.MULTILINE))
+    """Count the exceptions that workers ended by, by name."""
+    return Counter(re.findall(r"^ended by (\w+)$", errors, re.MULTILINE))
 
 
 class Nursery:
@@ -145,8 +145,9 @@ def _work(url: str, options: dict[str, Any], study: str, settings: dict[str, Any
     shift_clock(settings.pop("hours_ahead", 0))
     try:
         join_study(_open(url, options), study, **settings).optimize(run)
-    except BaseException:  # noqa: BLE001 (nothing may reach the parent's code)
+    except BaseException as error:  # noqa: BLE001 (nothing may reach the parent's code)
         traceback.print_exc()
+        sys.stderr.write(f"ended by {type(error).__name__}\n")
         # As at the end of Python, which a fork must not run for its parent.
         fail_unfinished()
         os._exit(1)
