@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from optuna.pruners import BasePruner
 
 from optuna_bisect._checks import check_direction, check_not_negative
+from optuna_bisect._report_steps import is_first_report, note_first_step, warn_of_units
 from optuna_bisect.decisions.roles import forestalled_by
 from optuna_bisect.decisions.running_verdict import judge_beside, judge_probe
 from optuna_bisect.search.probe import Probe
@@ -17,7 +18,6 @@ from optuna_bisect.study.history import recent_history
 from optuna_bisect.study.liveness import note_alive
 from optuna_bisect.study.settings import Settings
 from optuna_bisect.verdicts.classifier import not_finite
-from optuna_bisect.workers.report_steps import is_first_report, note_first_step, warn_of_units
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -7,7 +7,6 @@ In reading order:
 - ``role_claim``: a new trial takes its role; exactly one final trial completes
 - ``rate_claim``: a probe takes its rate; no two probes run the same one
 - ``waiting``: how long a worker waits that has nothing to ask
-- ``report_steps``: whether the steps of the reports are those of the settings
 - ``trial_end``: what is written on a trial when it ends
 - ``heartbeat_guard``: a live trial that a database's heartbeat failed by mistake ends quietly
 - ``exit_guard``: a trial that its process leaves at exit is failed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from optuna_bisect._logger import logger
+from optuna_bisect._report_steps import note_first_step, warn_of_units
 from optuna_bisect.decisions.running_verdict import judge_probe
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes, internals
@@ -16,7 +17,6 @@ from optuna_bisect.study.history import read_history
 from optuna_bisect.verdicts import confidence
 from optuna_bisect.verdicts.classifier import compare_ends, not_finite
 from optuna_bisect.verdicts.verdict import Verdict
-from optuna_bisect.workers.report_steps import note_first_step, warn_of_units
 
 if TYPE_CHECKING:
     from optuna.study import Study
