@@ -13,7 +13,6 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._file import BaseJournalFileLock as JournalLock
 from optuna.trial import FrozenTrial, TrialState
 
 from optuna_bisect.study.parameter import as_rate, find_rate_name, is_known_name, rank_of
@@ -59,15 +58,15 @@ def without(trials: Sequence[FrozenTrial], own: FrozenTrial | None) -> list[Froz
     return [t for t in trials if own is None or t._trial_id != own._trial_id]
 
 
-def wrap_journal_lock(study: Study, wrapper: type[JournalLock]) -> None:
+def wrap_journal_lock(study: Study, wrapper: type) -> None:
     """Put a lock around that of a study's journal file, once; other storages have none.
 
     ``wrapper`` is called with the lock and the path of the file.
     """
     storage = study._storage
     backend = storage._backend if isinstance(storage, JournalStorage) else None
-    if isinstance(backend, JournalFileBackend) and type(backend._lock) is not wrapper:
-        backend._lock = wrapper(backend._lock, backend._file_path)  # type: ignore[call-arg] # the base has no constructor
+    if isinstance(backend, JournalFileBackend) and not isinstance(backend._lock, wrapper):
+        backend._lock = wrapper(backend._lock, backend._file_path)
 
 
 def write_attribute(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:

@@ -7,7 +7,7 @@ comes of that is no JSON, and every worker that reads the file from then on dies
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from optuna_bisect.study import internals
 
@@ -17,10 +17,20 @@ if TYPE_CHECKING:
 _CHUNK = 4096
 
 
-class WholeLineLock(internals.JournalLock):
+class Lock(Protocol):
+    """The lock of a journal file, as Optuna has it."""
+
+    def acquire(self) -> bool:
+        """Lock the file."""
+
+    def release(self) -> None:
+        """Unlock the file."""
+
+
+class WholeLineLock:
     """The lock of a journal file, under which the file always ends in a whole line."""
 
-    def __init__(self, inner: internals.JournalLock, path: str) -> None:
+    def __init__(self, inner: Lock, path: str) -> None:
         self._inner = inner
         self._path = Path(path)
 
