@@ -59,7 +59,7 @@ def assert_clear(label: str, value: Any, storage: optuna.storages.RDBStorage) ->
         assert "but got" in said, label
 
 
-FEW = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings(FEW, max_examples=2000)
 
 

@@ -16,16 +16,22 @@ from optuna_bisect._checks import MOST
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LARGEST = sys.float_info.max
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+# What ends in the number of a thread.
+_WORKER = re.compile(r".*:[0-9]{1,20}", re.DOTALL)
+
 
 def _word(value: Any) -> str | None:
+    if not isinstance(value, str) or not value:
+        return None
     # Half a surrogate pair, which JSON can hold, can neither be shown nor stored again.
-    is_text = isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
-    return value if is_text and value else None
+    return value if value.isascii() or not _HALF_PAIR.search(value) else None
 
 
 def _number(value: Any) -> float | None:
-    is_number = isinstance(value, float | int) and not isinstance(value, bool)
-    return float(value) if is_number and abs(value) <= sys.float_info.max else None
+    is_number = type(value) is float or type(value) is int
+    return float(value) if is_number and abs(value) <= _LARGEST else None
 
 
 def _positive(value: Any) -> float | None:
@@ -37,12 +43,11 @@ def _share(value: Any) -> float | None:
 
 
 def _whole(value: Any) -> int | None:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_whole and abs(value) <= MOST else None
+    return value if type(value) is int and abs(value) <= MOST else None
 
 
 def _index(value: Any) -> int | None:
-    return number if (number := _whole(value)) is not None and number >= 0 else None
+    return value if type(value) is int and 0 <= value <= MOST else None
 
 
 def _flag(value: Any) -> bool | None:
@@ -54,7 +59,7 @@ def _count(value: Any) -> int | None:
 
 
 def _worker(value: Any) -> str | None:
-    return value if isinstance(value, str) and re.search(r":\d{1,20}$", value) else None
+    return value if isinstance(value, str) and _WORKER.fullmatch(value) else None
 
 
 def _time(value: Any) -> str | None:

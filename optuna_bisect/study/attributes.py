@@ -134,8 +134,9 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
         raise TypeError(f"trial must be an Optuna trial but got {shown(trial)}.")
     number = trial.number
     is_own = _get(raw, "number", number) == number
-    names = [n for n, key in _KEY_OF.items() if key in raw] if is_own else _SHARED
-    return Attrs(**{name: _get(raw, name, number) for name in names})
+    if not is_own:
+        return Attrs(**{name: _get(raw, name, number) for name in _SHARED})
+    return Attrs(*[_get(raw, n, number) if key in raw else None for n, key in _KEY_OF.items()])
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:

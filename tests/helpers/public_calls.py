@@ -21,7 +21,7 @@ from optuna_bisect.feedback.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LENGTH, EVERY = 24, 3
+LENGTH, EVERY = 24, 4
 STEPS = {"probe_steps": 9, "final_steps": LENGTH, "max_probes": 2}
 PRUNERS = (ob.VerdictPruner, ob.OvershootPruner, ob.UndershootPruner)
 PLAN: dict[str, Any] = {
