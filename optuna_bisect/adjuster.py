@@ -15,8 +15,9 @@ except ImportError as error:
 from optuna_bisect._checks import check_positive, check_type, whole_of, wrong
 from optuna_bisect.feedback.schedule import Schedule
 from optuna_bisect.study import attributes
+from optuna_bisect.study.trial_plan import trial_plan
 from optuna_bisect.training.adjustment import Adjustment
-from optuna_bisect.training.distributed import plan_of, refuse_repeats
+from optuna_bisect.training.distributed import refuse_repeats, share_plan
 from optuna_bisect.training.divergence import Diverged
 from optuna_bisect.training.move_log import Entry
 from optuna_bisect.training.options import (
@@ -153,7 +154,7 @@ class BisectionLR(LRScheduler):
             trial: The running trial.
             options: Options of the constructor; they take precedence over the plan.
         """
-        plan = plan_of(trial, sync=options.get("sync", True))
+        plan = share_plan(trial_plan(trial), trial, sync=options.get("sync", True))
         check_chosen(plan, optimizer, options)
         if plan.is_final:
             scheduler = cls(optimizer, **plan_options(plan, optimizer, options))

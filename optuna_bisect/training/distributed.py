@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 import torch.distributed as dist
 from optuna.trial import FixedTrial
 
-from optuna_bisect.study.trial_plan import trial_plan
 from optuna_bisect.training.options import calling_object
 
 if TYPE_CHECKING:
@@ -50,8 +49,8 @@ def share(losses: Losses, lr: float) -> Losses:
     return first
 
 
-def plan_of(trial: BaseTrial, *, sync: bool) -> TrialPlan:
-    """Return the plan of a trial; in a group that trains one model, the one that rank 0 has.
+def share_plan(plan: TrialPlan, trial: BaseTrial, *, sync: bool) -> TrialPlan:
+    """Return a trial's plan; in a group that trains one model, the one that rank 0 has.
 
     Trainers that search on rank 0 give the other ranks a ``FixedTrial`` with its parameters, which
     knows no plan.
@@ -59,9 +58,9 @@ def plan_of(trial: BaseTrial, *, sync: bool) -> TrialPlan:
     Raises:
         RuntimeError: If the ranks have different plans: then their runs are not one.
     """
-    plan, is_fixed = trial_plan(trial), isinstance(trial, FixedTrial)
     if not is_group():
         return plan
+    is_fixed = isinstance(trial, FixedTrial)
     if not sync:
         return replace(plan, role="final") if is_fixed else plan
     meet("BisectionLR.for_trial")
