@@ -75,12 +75,27 @@ _KEY_OF = {name: _PREFIX + name for name in Attrs._fields}
 def read(trial: BaseTrial | FrozenTrial) -> Attrs:
     """Read a trial's attributes; of those copied from another trial, only what a study shares.
 
-    Optuna's retry clones a dead trial with everything that was on it, the verdict included.
+    Optuna's retry clones a dead trial with everything that was on it, the verdict included. A
+    finished trial that was copied into another study keeps its own, but not the numbers of others.
     """
     raw = trial.user_attrs
-    if raw.get(_KEY_OF["number"]) != trial.number:
-        return Attrs(**{name: raw.get(_KEY_OF[name]) for name in _SHARED})
-    return Attrs(*map(raw.get, _KEY_OF.values()))
+    if raw.get(_KEY_OF["number"]) == trial.number:
+        return Attrs(*map(raw.get, _KEY_OF.values()))
+    if _is_moved(trial):
+        return Attrs(*map(raw.get, _KEY_OF.values()))._replace(number=trial.number, judge=None)
+    return Attrs(**{name: raw.get(_KEY_OF[name]) for name in _SHARED})
+
+
+def _is_moved(trial: BaseTrial | FrozenTrial) -> bool:
+    """Tell whether a finished trial has another number than in the study that it was copied from.
+
+    A clone names the trials that it repeats, and ends with their attributes where another sampler
+    went on with it.
+    """
+    number = trial.user_attrs.get(_KEY_OF["number"])
+    if number is None or not isinstance(trial, FrozenTrial) or not trial.state.is_finished():
+        return False
+    return number not in trial.system_attrs.get("retry_history", [])
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
