@@ -82,6 +82,10 @@ class VerdictPruner(BasePruner):
         history = recent_history(study, trial, Settings(report_direction=self._report_direction))
         rate = rate_of(trial, history.view)
         curve = curve_of(trial, history.view.report_sign)
+        if rate is None and not curve.is_finite and "overshoot" in self._cuts:
+            # Nothing needs to be known of the rate to see this.
+            attributes.write_verdict(study, trial, not_finite(curve, history.view.report_sign))
+            return True
         if rate is None:
             return _end_without_rate(study, trial, history, curve, probe_steps)
         own = Probe(trial.number, rate, curve, is_full=False, question=attrs.question)
@@ -146,7 +150,9 @@ def prune_final(study: Study, trial: FrozenTrial, stale_after: float | None) -> 
     if _is_due(trial, None) and not (curve := curve_of(trial, 1)).is_finite:
         attributes.write_verdict(study, trial, not_finite(curve))
         return True
-    history = recent_history(study, trial, Settings(stale_after=stale_after))
+    steps = attributes.read(trial).final_steps
+    settings = Settings(final_steps=steps, stale_after=stale_after)
+    history = recent_history(study, trial, settings)
     reason = forestalled_by(history, trial.number)
     if reason is None:
         return False

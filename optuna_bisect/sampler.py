@@ -27,7 +27,7 @@ from optuna_bisect.workers.heartbeat_guard import guard, is_lost
 from optuna_bisect.workers.journal_guard import guard_journal
 from optuna_bisect.workers.rate_claim import ask_rate
 from optuna_bisect.workers.role_claim import take_role
-from optuna_bisect.workers.trial_end import record_end
+from optuna_bisect.workers.trial_end import give_params, record_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,8 @@ class BisectionSampler(BaseSampler):
         probe_steps: Length of a probe in the steps that the objective reports. None:
             ``final_steps // 50``.
         final_steps: Length of the full run in steps. With a known probe length that differs, the
-            study ends with one final trial of that length; None: there is no final trial.
+            study ends with one final trial of that length; None: there is no final trial. A
+            finished study that is resumed with a greater length runs one more.
         horizon_exponent: Power by which the best constant rate falls with the length of a run, in
             [0, 1]. What the final trial is given takes less or more of it, by its schedule and by
             what the curves of the probes show; 0: no correction.
@@ -188,6 +189,7 @@ class BisectionSampler(BaseSampler):
         check_single_objective(study)
         attrs = attributes.read(trial)
         if attrs.role == "surplus" and internals.in_optimize(study):
+            give_params(study, trial)
             raise TrialPruned(attrs.reason)
         rate = self._choose_rate(study, trial, param_name, param_distribution, attrs)
         if rate is not None:
@@ -235,7 +237,7 @@ class BisectionSampler(BaseSampler):
         is_wrong = chosen is None and rate_name.is_plainly_wrong(name, own)
         if rate_range is None and not is_wrong:
             return None
-        history = read_history(study, self._settings, exclude=trial)
+        history = read_history(study, self._settings, exclude=trial.number)
         if rate_range is None:
             known = history.view.param_name or ""
             if known == name and isinstance(distribution, FloatDistribution):

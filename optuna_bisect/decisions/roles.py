@@ -48,9 +48,10 @@ def decide(
     """
     if is_fixed or not history.has_final:
         return Decision("probe")
-    done = next((f for f in history.finished.finals if f.is_complete), None)
-    if done is not None:
-        return Decision("surplus", f"nothing left to do: final trial {done.number} is complete")
+    if history.done_by is not None:
+        return Decision(
+            "surplus", f"nothing left to do: final trial {history.done_by} is complete"
+        )
     failed = [f.number for f in history.finished.finals if f.has_failed]
     if len(failed) >= MAX_FAILED_FINALS:
         return Decision(
@@ -86,9 +87,8 @@ def forestalled_by(history: History, number: int) -> str | None:
     stopped for longer than the grace period in the middle of its claim, or was taken for dead and
     came back: the storages have no compare-and-set that would exclude it.
     """
-    done = [f.number for f in history.finished.finals if f.is_complete]
-    if done:
-        return f"final trial {done[0]} is complete"
+    if history.done_by is not None:
+        return f"final trial {history.done_by} is complete"
     older = [r.number for r in history.running if r.role == "final" and r.number < number]
     return f"final trial {older[0]} is running elsewhere" if older else None
 

@@ -142,8 +142,8 @@ def doubt_about(evidence: Evidence) -> str | None:
         rates = [p.rate for p in evidence.probes]
         return (
             f"undecided: rates from {min(rates):.3g} to {max(rates):.3g} made no difference "
-            "beyond the noise; the optimizer may not get the rate, probes may be too short, or "
-            "the optimum lies beyond the edge of the range"
+            "beyond the noise; the optimizer may not get the rate, the probes may be too short, "
+            "or the optimum lies beyond the edge of the range"
         )
     return None
 

@@ -127,16 +127,29 @@ def _get(attrs: Mapping[str, Any], name: str, number: int) -> Any:
 def read(trial: BaseTrial | FrozenTrial) -> Attrs:
     """Read a trial's attributes; of those copied from another trial, only what a study shares.
 
-    Optuna's retry clones a dead trial with everything that was on it, the verdict included.
+    Optuna's retry clones a dead trial with everything that was on it, the verdict included. A
+    finished trial that was copied into another study keeps its own, but not the numbers of others.
     """
     raw = getattr(trial, "user_attrs", None)
     if not isinstance(raw, dict):
         raise TypeError(f"trial must be an Optuna trial but got {shown(trial)}.")
     number = trial.number
-    is_own = _get(raw, "number", number) == number
-    if not is_own:
+    noted = _get(raw, "number", number)
+    if noted != number and not _is_moved(trial, noted):
         return Attrs(**{name: _get(raw, name, number) for name in _SHARED})
-    return Attrs(*[_get(raw, n, number) if key in raw else None for n, key in _KEY_OF.items()])
+    own = Attrs(*[_get(raw, n, number) if key in raw else None for n, key in _KEY_OF.items()])
+    return own if noted == number else own._replace(number=number, judge=None)
+
+
+def _is_moved(trial: BaseTrial | FrozenTrial, noted: int | None) -> bool:
+    """Tell whether a finished trial has another number than in the study that it was copied from.
+
+    A clone names the trials that it repeats, and ends with their attributes where another sampler
+    went on with it.
+    """
+    if noted is None or not isinstance(trial, FrozenTrial) or not trial.state.is_finished():
+        return False
+    return noted not in trial.system_attrs.get("retry_history", [])
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:

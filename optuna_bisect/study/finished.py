@@ -42,12 +42,14 @@ class Final(NamedTuple):
         has_diverged: Whether its loss or its value was not finite.
         has_failed: Whether it was in vain for a reason that a lower rate may not cure: ended by an
             exception or by another pruner, but not killed, or run to its end for no finite value.
+        steps: Its length in steps, None if unknown.
     """
 
     number: int
     is_complete: bool
     has_diverged: bool
     has_failed: bool
+    steps: int | None = None
 
 
 class View(NamedTuple):
@@ -72,6 +74,7 @@ class Finished:
 
     Attributes:
         n_trials: Their number, without running trials that count as finished.
+        last_id: What tells the last of them from another one in its place.
         horizon: Steps from which a run counts as full, None where only complete ones do.
         probes: The probes among them, whatever sampler proposed them.
         finals: The final trials among them.
@@ -83,6 +86,7 @@ class Finished:
     """
 
     n_trials: int = 0
+    last_id: int | None = None
     horizon: int | None = None
     probes: tuple[Probe, ...] = ()
     finals: tuple[Final, ...] = ()
@@ -128,7 +132,11 @@ def read_finished(
         n_probes += _is_spent(trial, attrs, view)
         is_heeded |= attrs.role == "probe" and bool(attrs.asked or trial.intermediate_values)
     found = tuple(probes), tuple(finals), n_probes, warm_start, is_heeded, tuple(ids)
-    return Finished(len(trials), horizon, *found)
+    return Finished(len(trials), _last_id(trials), horizon, *found)
+
+
+def _last_id(trials: Sequence[FrozenTrial]) -> int | None:
+    return internals.trial_id(trials[-1]) if trials else None
 
 
 # Finished trials do not change. For speed only: a new process reads the same from storage.
@@ -143,7 +151,7 @@ def recall_finished(study: Study, trials: Sequence[FrozenTrial], view: View) -> 
     if known is None or known.n_trials > len(trials):
         # Fewer than before: another study has taken the place of a deleted one.
         memo[key] = read_finished(trials, view)
-    elif known.n_trials < len(trials):
+    elif (known.n_trials, known.last_id) != (len(trials), _last_id(trials)):
         memo[key] = read_finished(trials, view, earlier=known)
     return memo[key]
 
@@ -237,4 +245,4 @@ def _to_final(trial: FrozenTrial, attrs: attributes.Attrs) -> Final:
     # A killed trial has no reason: the sampler's hook never ran for it.
     ended = not complete and not diverged and attrs.reason is not None
     is_wasted = diverged and trial.state == TrialState.COMPLETE
-    return Final(trial.number, complete, diverged, ended or is_wasted)
+    return Final(trial.number, complete, diverged, ended or is_wasted, attrs.final_steps)

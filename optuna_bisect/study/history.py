@@ -92,6 +92,16 @@ class History(NamedTuple):
         return steps is not None and self.final_steps is not None and steps < self.final_steps
 
     @property
+    def done_by(self) -> int | None:
+        """The final trial that ends the study; one of a shorter length than is asked for does not.
+
+        So a finished study that is resumed with a longer ``final_steps`` runs one more.
+        """
+        least = self.final_steps or 0
+        finals = [f for f in self.finished.finals if f.is_complete]
+        return next((f.number for f in finals if f.steps is None or f.steps >= least), None)
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether as many probes were spent as the user allows."""
         if self.max_probes is None:
@@ -123,9 +133,9 @@ class History(NamedTuple):
 
 
 def read_history(
-    study: Study, settings: Settings | None = None, *, exclude: FrozenTrial | None = None
+    study: Study, settings: Settings | None = None, *, exclude: int | None = None
 ) -> History:
-    """Read a study; ``exclude`` is the running trial that is being decided on.
+    """Read a study; ``exclude`` is the number of the running trial that is being decided on.
 
     What ``settings`` leave open is taken from the trials. All trials are read, also where
     Hyperband hands out a part of the study. A study with several objectives is refused by a
@@ -136,7 +146,8 @@ def read_history(
     known = settings or Settings()
     threads = liveness.live_threads() if internals.in_optimize(study) else None
     trials = internals.all_trials(study)
-    others = internals.without(trials, exclude)
+    # A finished trial may have the same number where rows were deleted.
+    others = [t for t in trials if t.number != exclude or t.state.is_finished()]
     recorded, param = attributes.recorded_settings(others), attributes.latest(others, "param")
     rate_name = find_rate_name(t.distributions for t in others)
     view = View(
@@ -209,7 +220,7 @@ def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> Hist
         gap = max(last.cost / MAX_READING_SHARE, LEAST_READING_GAP)
         if now < last.taken_at + gap:
             return last.history
-    history = read_history(study, settings, exclude=trial)
+    history = read_history(study, settings, exclude=trial.number)
     done = time.monotonic()
     _last.reading = _Reading(ref(storage), internals.trial_id(trial), history, done, done - now)
     return history

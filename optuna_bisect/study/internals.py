@@ -53,9 +53,9 @@ def all_trials(study: Study) -> list[FrozenTrial]:
     return trials
 
 
-def without(trials: Sequence[FrozenTrial], own: FrozenTrial | None) -> list[FrozenTrial]:
+def without(trials: Sequence[FrozenTrial], own: FrozenTrial) -> list[FrozenTrial]:
     """Leave out a trial; numbers may repeat where rows were deleted."""
-    return [t for t in trials if own is None or t._trial_id != own._trial_id]
+    return [t for t in trials if t._trial_id != own._trial_id]
 
 
 def wrap_journal_lock(study: Study, wrapper: type) -> None:
@@ -119,6 +119,15 @@ def param_of(study: Study, number: int, name: str, distribution: BaseDistributio
     except ValueError:
         return None
     return trial.params[name] if distribution._contains(internal) else None
+
+
+def give_params(study: Study, trial: FrozenTrial, other: FrozenTrial) -> None:
+    """Write the parameters of another trial on a running one that has none of its own."""
+    for name in other.params.keys() - trial.params.keys():
+        distribution = other.distributions[name]
+        value = distribution.to_internal_repr(other.params[name])
+        with contextlib.suppress(UpdateFinishedTrialError, TrialPruned):
+            study._storage.set_trial_param(trial._trial_id, name, value, distribution)
 
 
 def whole_study(study: Study) -> Study:

@@ -11,12 +11,17 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+import optuna
+
 from optuna_bisect.study import attributes, internals
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
+# Before version 5 Optuna's databases hold a start by the worker's clock, without its zone: those
+# of two workers may differ by this much, and only what the sampler noted tells more.
+_ZONES = datetime.timedelta(hours=26 if int(optuna.__version__.split(".")[0]) < 5 else 0)
 # The sign of life is renewed when it is older than this share of ``stale_after``.
 _ALIVE_SHARE = 0.25
 
@@ -68,9 +73,9 @@ def last_sign_of_life(trial: FrozenTrial) -> datetime.datetime | None:
     begun = None if start is None else start.astimezone(datetime.timezone.utc)
     noted = attributes.read(trial).alive
     if noted is None:
-        return begun
+        return begun if begun is None else begun + _ZONES
     alive = datetime.datetime.fromisoformat(noted)
-    return alive if begun is None else max(begun, alive)
+    return alive if begun is None or _ZONES else max(begun, alive)
 
 
 def age_of(trial: FrozenTrial) -> float:

@@ -48,7 +48,7 @@ def ask_rate(
         attributes.write(study, trial, claim=rate)
         if _is_kept(study, trial, settings, history, rate):
             break
-        history = read_history(study, settings, exclude=trial)
+        history = read_history(study, settings, exclude=trial.number)
     is_new_name = param_name != history.recorded_param
     attributes.write(
         study,
@@ -79,7 +79,7 @@ def _find_clashes(
     study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
 ) -> list[int]:
     """Return the trials of live workers that took this rate since ``history`` was read."""
-    now = read_history(study, settings, exclude=trial)
+    now = read_history(study, settings, exclude=trial.number)
     known = {p.number for p in history.finished.probes}
     taken = {r.number: r.rate for r in now.running if r.rate is not None}
     taken |= {p.number: p.rate for p in now.finished.probes if p.number not in known}

@@ -10,7 +10,7 @@ from optuna_bisect.decisions.next_rate import is_idle
 from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
-from optuna_bisect.study.liveness import note_alive, worker_id
+from optuna_bisect.study.liveness import note_alive, utc_now, worker_id
 from optuna_bisect.study.parameter import is_known_name, name_in
 from optuna_bisect.workers.heartbeat_guard import beat
 from optuna_bisect.workers.waiting import Patience
@@ -55,6 +55,7 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         seed=seed + 1 if decision.role == "final" else seed,
         param=settings.param_name,
         stale_after=settings.stale_after,
+        alive=utc_now().isoformat() if settings.stale_after else None,
         report_direction=settings.report_direction,
     )
     if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
@@ -66,9 +67,9 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
 
 def _reconsider(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
     """Look again before a claim that took so long that others may have given up waiting for it."""
-    history = read_history(study, settings, exclude=trial)
+    history = read_history(study, settings, exclude=trial.number)
     others = [r.number for r in history.running if r.role == "final"]
-    others += [f.number for f in history.finished.finals if f.is_complete]
+    others += [] if history.done_by is None else [history.done_by]
     if not others:
         return Decision("final")
     return Decision("surplus", f"final trial {others[0]} began while this worker stood still")
@@ -81,7 +82,7 @@ def _wait_for_decision(
     while True:
         beat(study, trial)
         read_at = time.monotonic()
-        history = read_history(study, settings, exclude=trial)
+        history = read_history(study, settings, exclude=trial.number)
         if read_at - started > _patience(history, trial.number):
             with_role = tuple(r for r in history.running if r.role is not None)
             history = history._replace(running=with_role)
@@ -161,7 +162,7 @@ def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:
 
 def _confirm(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
     """Give up a claim of the final role that a trial with a lower number made at the same time."""
-    reason = forestalled_by(read_history(study, settings, exclude=trial), trial.number)
+    reason = forestalled_by(read_history(study, settings, exclude=trial.number), trial.number)
     if reason is None:
         return Decision("final")
     attributes.write(study, trial, role="surplus", reason=reason)

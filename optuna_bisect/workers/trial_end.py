@@ -30,6 +30,18 @@ _INFINITE = Verdict("overshoot", confidence.CERTAIN, "the returned value is not 
 _RAISED = "the objective raised an exception or returned no number"
 
 
+def give_params(study: Study, trial: FrozenTrial) -> None:
+    """Give a surplus trial the parameters of the final trial, else of the latest one.
+
+    Callbacks and constraints of users read the parameters of every trial.
+    """
+    others = [t for t in internals.without(internals.all_trials(study), trial) if t.params]
+    others = [t for t in others if attributes.read(t).role != "surplus"]
+    if others:
+        last = max(others, key=lambda t: (attributes.read(t).role == "final", t.number))
+        internals.give_params(study, trial, last)
+
+
 def record_end(
     study: Study, trial: FrozenTrial, settings: Settings, state: TrialState, value: float | None
 ) -> None:
@@ -42,7 +54,7 @@ def record_end(
     warn_of_units(study, trial, state)
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):
         return
-    history = read_history(study, settings, exclude=trial)
+    history = read_history(study, settings, exclude=trial.number)
     curve = curve_of(trial, history.view.report_sign)
     if not curve.is_finite:
         attributes.write_verdict(study, trial, not_finite(curve, history.view.report_sign))
