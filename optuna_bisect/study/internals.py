@@ -12,12 +12,14 @@ from optuna import TrialPruned
 from optuna.distributions import check_distribution_compatibility
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from optuna_bisect.study.parameter import find_rate_name, is_known_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from optuna.distributions import BaseDistribution
     from optuna.storages import BaseStorage
@@ -106,6 +108,14 @@ def fail(study: Study, trial: FrozenTrial) -> None:
     # A storage that does not answer is what the hook raises about already.
     with contextlib.suppress(Exception):
         study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+
+def wrap_journal_lock(study: Study, kind: Callable[[Any, str], Any]) -> None:
+    """Put a lock of this kind around that of a journal file, once; no other storage has one."""
+    storage = study._storage
+    backend = storage._backend if isinstance(storage, JournalStorage) else None
+    if isinstance(backend, JournalFileBackend) and type(backend._lock) is not kind:
+        backend._lock = kind(backend._lock, backend._file_path)
 
 
 def is_cut_off() -> bool:

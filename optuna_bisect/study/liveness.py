@@ -11,7 +11,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-from optuna_bisect.study import attributes
+from optuna_bisect.study import attributes, internals
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -128,8 +128,8 @@ def _seen_silent(trial: FrozenTrial) -> float:
     """
     attrs = attributes.read(trial)
     shows = (attrs.worker, attrs.alive, trial.datetime_start, len(trial.intermediate_values))
-    shown, since = _shown.get(trial._trial_id, (None, 0.0))
+    shown, since = _shown.get(internals.trial_id(trial), (None, 0.0))
     if shown != shows:
-        _shown[trial._trial_id] = (shows, time.monotonic())
+        _shown[internals.trial_id(trial)] = (shows, time.monotonic())
         return 0.0
     return time.monotonic() - since

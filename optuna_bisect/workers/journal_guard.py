@@ -9,28 +9,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._file import BaseJournalFileLock
-
 from optuna_bisect.study import internals
 
 if TYPE_CHECKING:
+    from optuna.storages.journal import JournalFileSymlinkLock
     from optuna.study import Study
 
 _CHUNK = 4096
 
 
-class WholeLineLock(BaseJournalFileLock):
+class WholeLineLock:
     """The lock of a journal file, under which the file always ends in a whole line."""
 
-    def __init__(self, inner: BaseJournalFileLock, path: str) -> None:
+    def __init__(self, inner: JournalFileSymlinkLock, path: str) -> None:
         self._inner = inner
         self._path = Path(path)
 
     def acquire(self) -> bool:
         """Lock the file; another worker may have left a part of a line."""
-        is_acquired = self._inner.acquire()
+        is_acquired: bool = self._inner.acquire()
         try:
             cut_torn_line(self._path)
         except BaseException:
@@ -64,7 +61,4 @@ def cut_torn_line(path: Path) -> None:
 
 def guard_journal(study: Study) -> None:
     """Keep the lines of a journal file whole from now on."""
-    storage = internals.storage_of(study)
-    backend = storage._backend if isinstance(storage, JournalStorage) else None
-    if isinstance(backend, JournalFileBackend) and not isinstance(backend._lock, WholeLineLock):
-        backend._lock = WholeLineLock(backend._lock, backend._file_path)
+    internals.wrap_journal_lock(study, WholeLineLock)
