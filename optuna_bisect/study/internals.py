@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna_bisect.study.parameter import as_rate, find_rate_name, is_known_name, rank_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from optuna.distributions import BaseDistribution
     from optuna.storages import BaseStorage
@@ -56,17 +56,6 @@ def all_trials(study: Study) -> list[FrozenTrial]:
 def without(trials: Sequence[FrozenTrial], own: FrozenTrial) -> list[FrozenTrial]:
     """Leave out a trial; numbers may repeat where rows were deleted."""
     return [t for t in trials if t._trial_id != own._trial_id]
-
-
-def wrap_journal_lock(study: Study, wrapper: type) -> None:
-    """Put a lock around that of a study's journal file, once; other storages have none.
-
-    ``wrapper`` is called with the lock and the path of the file.
-    """
-    storage = study._storage
-    backend = storage._backend if isinstance(storage, JournalStorage) else None
-    if isinstance(backend, JournalFileBackend) and not isinstance(backend._lock, wrapper):
-        backend._lock = wrapper(backend._lock, backend._file_path)
 
 
 def write_attribute(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
@@ -151,6 +140,14 @@ def fail(study: Study, trial: FrozenTrial) -> None:
     # A storage that does not answer is what the hook raises about already.
     with contextlib.suppress(Exception):
         study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+
+def wrap_journal_lock(study: Study, kind: Callable[[Any, str], Any]) -> None:
+    """Put a lock of this kind around that of a journal file, once; no other storage has one."""
+    storage = study._storage
+    backend = storage._backend if isinstance(storage, JournalStorage) else None
+    if isinstance(backend, JournalFileBackend) and type(backend._lock) is not kind:
+        backend._lock = kind(backend._lock, backend._file_path)
 
 
 def is_cut_off() -> bool:

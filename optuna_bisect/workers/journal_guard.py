@@ -7,36 +7,27 @@ comes of that is no JSON, and every worker that reads the file from then on dies
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from optuna_bisect.study import internals
 
 if TYPE_CHECKING:
+    from optuna.storages.journal import JournalFileSymlinkLock
     from optuna.study import Study
 
 _CHUNK = 4096
 
 
-class Lock(Protocol):
-    """The lock of a journal file, as Optuna has it."""
-
-    def acquire(self) -> bool:
-        """Lock the file."""
-
-    def release(self) -> None:
-        """Unlock the file."""
-
-
 class WholeLineLock:
     """The lock of a journal file, under which the file always ends in a whole line."""
 
-    def __init__(self, inner: Lock, path: str) -> None:
+    def __init__(self, inner: JournalFileSymlinkLock, path: str) -> None:
         self._inner = inner
         self._path = Path(path)
 
     def acquire(self) -> bool:
         """Lock the file; another worker may have left a part of a line."""
-        is_acquired = self._inner.acquire()
+        is_acquired: bool = self._inner.acquire()
         try:
             cut_torn_line(self._path)
         except BaseException:

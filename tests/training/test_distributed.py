@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from typing import TYPE_CHECKING
 
 import pytest
 from worker_process import finish, start_python
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WORKER = """
 import sys, torch, torch.distributed as dist
@@ -19,7 +23,7 @@ ddp = torch.nn.parallel.DistributedDataParallel(model)
 options = dict(OPTIONS, final_steps=200, interval_steps=1)
 scheduler = BisectionLR(optimizer, WIDE, start_lr=20.0, restore=(ddp, optimizer), **options)
 log = []
-for step in range(200):
+for step in range({n_steps}):
     generator = torch.Generator().manual_seed(2 * step + rank)
     x = torch.randn(16, 6, generator=generator)
     loss = ((ddp(x) - x[:, :1]) ** 2).mean()
@@ -39,24 +43,26 @@ needs_gloo = pytest.mark.skipif(sys.platform == "win32", reason="gloo with a fil
 @needs_gloo
 def test_two_processes_make_the_same_moves_though_their_losses_differ(tmp_path):
     """Rank 0 decides: each process sees other data, both end with the same weights."""
-    code = textwrap.dedent(WORKER).format(store=tmp_path / "store")
+    assert "settled" in train_in_two(tmp_path / "store", 200)
+
+
+def train_in_two(store: Path, n_steps: int) -> str:
+    """Train with two processes; return what both have printed."""
+    code = textwrap.dedent(WORKER).format(store=store, n_steps=n_steps)
     workers = [start_python(["-c", code, str(rank)]) for rank in (0, 1)]
     first, second = (finish(worker) for worker in workers)
     assert first == second
-    assert "settled" in first
+    return first
 
 
 @pytest.mark.soak
 @needs_gloo
 def test_two_processes_end_well_twenty_times_under_load(tmp_path) -> None:
     """One was seen to abort at its end: "terminate called without an active exception"."""
-    load = [start_python(["-c", "while True: pass"]) for _ in range(2)]
+    load = start_python(["-c", "while True: pass"])
     try:
         for i in range(20):
-            place = tmp_path / str(i)
-            place.mkdir()
-            test_two_processes_make_the_same_moves_though_their_losses_differ(place)
+            train_in_two(tmp_path / f"store{i}", 20)
     finally:
-        for process in load:
-            process.kill()
-            process.communicate()
+        load.kill()
+        load.communicate()
