@@ -89,11 +89,16 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
 def _is_moved(trial: BaseTrial | FrozenTrial) -> bool:
     """Tell whether a finished trial has another number than in the study that it was copied from.
 
-    A clone names the trials that it repeats, and ends with their attributes where another sampler
-    went on with it.
+    The sampler wrote a seed on it. A clone names the trials that it repeats, and ends with their
+    attributes where another sampler went on with it.
     """
-    number = trial.user_attrs.get(_KEY_OF["number"])
-    if number is None or not isinstance(trial, FrozenTrial) or not trial.state.is_finished():
+    number, seed = (trial.user_attrs.get(_KEY_OF[name]) for name in ("number", "seed"))
+    if (
+        number is None
+        or seed is None
+        or not isinstance(trial, FrozenTrial)
+        or not trial.state.is_finished()
+    ):
         return False
     return number not in trial.system_attrs.get("retry_history", [])
 
