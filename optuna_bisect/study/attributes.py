@@ -144,10 +144,12 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
 def _is_moved(trial: BaseTrial | FrozenTrial, noted: int | None) -> bool:
     """Tell whether a finished trial has another number than in the study that it was copied from.
 
-    A clone names the trials that it repeats, and ends with their attributes where another sampler
-    went on with it.
+    The sampler wrote a seed on it. A clone names the trials that it repeats, and ends with their
+    attributes where another sampler went on with it.
     """
-    if noted is None or not isinstance(trial, FrozenTrial) or not trial.state.is_finished():
+    has_seed = trial.user_attrs.get(_KEY_OF["seed"]) is not None
+    is_ended = isinstance(trial, FrozenTrial) and trial.state.is_finished()
+    if noted is None or not (has_seed and is_ended):
         return False
     return noted not in trial.system_attrs.get("retry_history", [])
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import optuna
+import pytest
 from expected_study import unbroken
+from optuna.trial import TrialState, create_trial
 from synthetic_trainer import STEPS, roles
 
 import optuna_bisect as ob
+from optuna_bisect.study import attributes
 
 
 def test_user_attributes_are_plain_json_scalars() -> None:
@@ -24,3 +27,28 @@ def test_prune_sees_the_role_of_a_trial_that_another_hook_reads_from_storage_too
     stored = study._storage.get_trial(trial._trial_id)
     assert trial.user_attrs["bisect_role"] == stored.user_attrs["bisect_role"] == "probe"
     assert trial.user_attrs["bisect_number"] == stored.user_attrs["bisect_number"] == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "history", "role"),
+    [
+        (TrialState.COMPLETE, [], "final"),
+        (TrialState.PRUNED, [], "final"),
+        (TrialState.FAIL, [], "final"),
+        (TrialState.FAIL, [4], None),
+        (TrialState.COMPLETE, [2, 4], None),
+        (TrialState.COMPLETE, [2], "final"),
+        (TrialState.RUNNING, [], None),
+    ],
+)
+def test_a_copied_trial_keeps_its_attributes_and_a_clone_does_not(state, history, role) -> None:
+    attrs = {"bisect_number": 4, "bisect_role": "final", "bisect_seed": 1, "bisect_judge": 3}
+    trial = create_trial(
+        state=state,
+        value=1.0 if state == TrialState.COMPLETE else None,
+        user_attrs=attrs,
+        system_attrs={"retry_history": history} if history else {},
+    )
+    trial.number = 9
+    found = attributes.read(trial)
+    assert (found.role, found.judge) == (role, None)
