@@ -148,8 +148,9 @@ def _is_moved(trial: BaseTrial | FrozenTrial, noted: int | None) -> bool:
     attributes where another sampler went on with it.
     """
     has_seed = trial.user_attrs.get(_KEY_OF["seed"]) is not None
-    is_ended = isinstance(trial, FrozenTrial) and trial.state.is_finished()
-    if noted is None or not (has_seed and is_ended):
+    if noted is None or not has_seed or not isinstance(trial, FrozenTrial):
+        return False
+    if not trial.state.is_finished():
         return False
     return noted not in trial.system_attrs.get("retry_history", [])
 
