@@ -127,9 +127,14 @@ def test_nothing_stumbles_over_what_somebody_else_wrote(on_each, running, live) 
 @pytest.mark.soak
 @pytest.mark.parametrize("key", KEYS)
 def test_nothing_stumbles_over_any_odd_value_under_any_key(key) -> None:
-    for value in [*ODD_VALUES, *NEAR]:
-        odd = {key: value}
-        use_everything(with_attributes(dict.fromkeys(range(len(TRIALS)), odd), odd), odd)
+    values, n = [*ODD_VALUES, *NEAR], len(TRIALS)
+    for start in range(0, len(values), n):
+        odd = [{key: value} for value in values[start : start + n]]
+        # Each value on a finished trial, on one that runs, and on one that somebody writes to.
+        study = with_attributes(dict(enumerate(odd)), odd[0])
+        use_everything(study, odd[-1])
+        for other in odd[1:]:
+            ob.find_winner(with_attributes({}, other))
 
 
 @pytest.mark.parametrize("key", KEYS)
