@@ -55,7 +55,9 @@ def show_bowl(folder: Path, suffix: str) -> str:
     """Descend in the bowl of the five houses."""
     surface = bowl()
     title = "A bowl: small steps crawl, large ones zig-zag, decaying ones do neither"
-    figure = draw_surface(surface, title, "price per 1000 sq ft", "price of 2000 sq ft")
+    figure = draw_surface(
+        surface, title, "price per 1000 sq ft", "price of 2000 sq ft", eye=(1.0, -1.15)
+    )
     figure_file.write_small(figure, folder / f"landscape_bowl{suffix}", 1000, 500)
     small, large, decaying = (path.losses for path in surface.paths.values())
     return (
@@ -68,14 +70,14 @@ def show_bowl(folder: Path, suffix: str) -> str:
 def show_network(minimum: Minimum, folder: Path, suffix: str) -> str:
     """Descend in a plane through the minimum of a network."""
     surface = minimum.plane()
-    title = "The loss of a trained network, along two random directions through its minimum"
-    figure = draw_surface(surface, title, "first direction", "second direction")
+    title = "Two random directions through a network's minimum: a bowl with steeper walls"
+    figure = draw_surface(surface, title, "first direction", "second direction", eye=(1.0, 1.15))
     figure_file.write_small(figure, folder / f"landscape_network{suffix}", 1000, 500)
     small, large, decaying = (path.losses for path in surface.paths.values())
     return (
         f"In a plane through a network's minimum (loss {surface.heights.min():.2f}) a small rate "
         f"ends at {small[-1]:.2f} and a decaying one at {decaying[-1]:.2f}, but half the edge "
-        f"bounces at {large[-10:].mean():.2f}, as the walls are steeper than the bottom."
+        f"bounces at {large[-6:].mean():.2f}, as the walls are steeper than the bottom."
     )
 
 

@@ -49,8 +49,10 @@ def draw_rates(curves: Mapping[str, Sequence[float]]) -> go.Figure:
     )
 
 
-def draw_surface(surface: Surface, title: str, x: str, y: str) -> go.Figure:
-    """Draw a loss from above and in perspective, with the paths of descent on it."""
+def draw_surface(
+    surface: Surface, title: str, x: str, y: str, *, eye: tuple[float, float]
+) -> go.Figure:
+    """Draw a loss from above and, from an eye's place, in perspective, with paths on it."""
     figure = make_subplots(
         1,
         2,
@@ -90,7 +92,8 @@ def draw_surface(surface: Surface, title: str, x: str, y: str) -> go.Figure:
         "xaxis": {"title": "", "nticks": 4, "showticklabels": False},
         "yaxis": {"title": "", "nticks": 4, "showticklabels": False},
         "zaxis": {"title": "loss", "nticks": 4, "range": [low, top]},
-        "camera": {"eye": {"x": 1.0, "y": -1.15, "z": 1.25}, "center": {"z": -0.15}},
+        "aspectmode": "cube",
+        "camera": {"eye": {"x": eye[0], "y": eye[1], "z": 1.25}, "center": {"z": -0.15}},
     }
     legend = {"orientation": "h", "x": 0.0, "y": -0.16, "font": {"size": 14}}
     margin = {"l": 60, "r": 10, "t": 90, "b": 80}

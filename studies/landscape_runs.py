@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SMALL, LARGE, LARGE_IN_PLANE = 0.06, 0.96, 0.5
 DECAY = 0.15
 N_EXAMPLES = 500
-N_POINTS, N_STEPS = 81, 30
+N_POINTS, N_STEPS, N_STEPS_IN_PLANE = 81, 30, 12
 
 
 class Descent(NamedTuple):
@@ -68,7 +68,13 @@ def descend(
 
 
 def survey(
-    loss: Loss, low: Sequence[float], start: Sequence[float], reach: Sequence[float], large: float
+    loss: Loss,
+    low: Sequence[float],
+    start: Sequence[float],
+    reach: Sequence[float],
+    *,
+    large: float,
+    n_steps: int,
 ) -> Surface:
     """Compute a loss around its lowest point, and descend there at small and large rates."""
     x, y = (torch.linspace(centre - r, centre + r, N_POINTS) for centre, r in zip(low, reach))
@@ -81,7 +87,7 @@ def survey(
         "large": lambda _: large * edge,
         "large, decaying": lambda step: large * edge / (1 + DECAY * step),
     }
-    paths = {name: descend(loss, start, rate_at, N_STEPS) for name, rate_at in rates.items()}
+    paths = {name: descend(loss, start, rate_at, n_steps) for name, rate_at in rates.items()}
     return Surface(x.numpy(), y.numpy(), heights.numpy(), edge, paths)
 
 
@@ -97,7 +103,9 @@ def house_loss(point: torch.Tensor) -> torch.Tensor:
 
 def bowl() -> Surface:
     """Survey the bowl of the five houses, which is a real quadratic."""
-    return survey(house_loss, [200.0, 400.0], [-150.0, 300.0], [380.0, 330.0], LARGE)
+    return survey(
+        house_loss, [200.0, 400.0], [-150.0, 300.0], [380.0, 330.0], large=LARGE, n_steps=N_STEPS
+    )
 
 
 class Minimum:
@@ -175,7 +183,14 @@ class Minimum:
             outputs = functional_call(self._model, weights, (self._inputs,))
             return smoothed(outputs, self._targets)
 
-        return survey(loss, [0.0, 0.0], [-0.8, 0.7], [1.1, 1.1], LARGE_IN_PLANE)
+        return survey(
+            loss,
+            [0.0, 0.0],
+            [-0.8, 0.7],
+            [1.1, 1.1],
+            large=LARGE_IN_PLANE,
+            n_steps=N_STEPS_IN_PLANE,
+        )
 
     def _direction(self, seed: int) -> dict[str, torch.Tensor]:
         """Draw a direction: each unit's weights as long as the network's, biases left alone."""
