@@ -56,6 +56,7 @@ def test_an_edge_is_a_line_with_its_rate_and_none_is_drawn_unasked(finished) -> 
     figure = plot_bracket(finished, edge=0.25)
     (line,) = figure.layout.shapes
     assert (line.y0, line.y1) == (0.25, 0.25)
-    assert "2 / sharpness = 0.25" in [note.text for note in figure.layout.annotations]
+    note = next(n for n in figure.layout.annotations if n.text == "2 / sharpness = 0.25")
+    assert 10**note.y == pytest.approx(0.25), "annotations of log axes stand at logarithms"
     with pytest.raises(ValueError, match="edge must be a positive number but got -1"):
         plot_bracket(finished, edge=-1)

@@ -7,9 +7,7 @@ from studies.recorded.bench import TABLES, Setting, load
 from studies.sweeps.tasks import PROBLEMS
 
 
-def test_from_half_the_edge_a_recorded_search_needs_fewer_probes_and_finds_as_good_a_rate() -> (
-    None
-):
+def test_from_half_the_edge_a_recorded_search_needs_fewer_probes() -> None:
     task = next(t for t in load(TABLES, 0.05) if t.name == "digits-mlp/sgd")
     setting = Setting(0.05, 1e-6, 1.0)
     start = edge_start.edge(PROBLEMS["digits-mlp"], 0) / 2
