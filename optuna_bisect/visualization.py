@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optuna_bisect._checks import check_positive
 from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
 from optuna_bisect.figures.bracket import draw_bracket
 from optuna_bisect.figures.curves import draw_curves, get_curves_info
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
 
 
-def plot_bracket(study: Study) -> go.Figure:
+def plot_bracket(study: Study, *, edge: float | None = None) -> go.Figure:
     """Plot how the bracket closed around the winner, trial by trial.
 
     Each bar is the bracket that a trial was proposed from, and the mark is the rate that it
@@ -26,14 +27,19 @@ def plot_bracket(study: Study) -> go.Figure:
 
     Args:
         study: A study, finished or not, of any sampler.
+        edge: A rate to draw a line at: ``2 / sharpness(model, loss_fn, batch)`` of
+            ``optuna_bisect.curvature``, above which plain descent leaves a minimum.
 
     Returns:
         The figure.
 
     Raises:
         ImportError: If plotly is missing.
+        ValueError: If the edge is not a positive number.
     """
-    return draw_bracket(summarize(study))
+    if edge is not None:
+        check_positive("edge", edge)
+    return draw_bracket(summarize(study), edge)
 
 
 def plot_curves(study: Study) -> go.Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from optuna_bisect.figures import style
@@ -18,8 +19,8 @@ _MAX_TICKS = 30
 _WINNER = style.Look(style.WINNER_COLOR, "circle-open", "winner")
 
 
-def draw_bracket(summary: Summary) -> go.Figure:
-    """Draw the bracket and the rate of every trial, the winner, and the final trial's rate."""
+def draw_bracket(summary: Summary, edge: float | None = None) -> go.Figure:
+    """Draw the bracket and the rate of every trial, the winner, the final rate, and an edge."""
     rows = summary.rows
     finals = [row for row in rows if row.is_final]
     traces = [
@@ -30,7 +31,7 @@ def draw_bracket(summary: Summary) -> go.Figure:
     ]
     is_log = all(row.rate > 0 for row in rows)
     name = summary.param_name or "learning rate"
-    return style.make_figure(
+    figure = style.make_figure(
         "How the bracket closed",
         traces,
         if_empty="no trial has a rate yet",
@@ -38,6 +39,13 @@ def draw_bracket(summary: Summary) -> go.Figure:
         xaxis=style.axis("trial", dtick=1 if len(rows) <= _MAX_TICKS else None),
         yaxis=style.axis(f"{name} tried", **(style.LOG_AXIS if is_log else {})),
     )
+    if edge is not None:
+        figure.add_hline(y=edge, line_color=style.LOOKS["overshoot"].color, line_dash="dash")
+        # An annotation on a logarithmic axis stands at a logarithm, unlike a line.
+        place = {"x": 0, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        place["y"] = math.log10(edge) if is_log else edge
+        figure.add_annotation(text=f"2 / sharpness = {edge:.3g}", showarrow=False, **place)
+    return figure
 
 
 def _bars(rows: Sequence[Row], name: str, color: str) -> dict[str, Any]:

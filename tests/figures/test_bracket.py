@@ -49,3 +49,14 @@ def test_a_linear_range_that_reaches_zero_has_a_linear_axis() -> None:
     study = optuna.create_study(sampler=ob.BisectionSampler("lr", seed=0))
     study.optimize(lambda t: abs(t.suggest_float("lr", -1.0, 1.0) - 0.3), n_trials=6)
     assert plot_bracket(study).layout.yaxis.type is None
+
+
+def test_an_edge_is_a_line_with_its_rate_and_none_is_drawn_unasked(finished) -> None:
+    assert not plot_bracket(finished).layout.shapes
+    figure = plot_bracket(finished, edge=0.25)
+    (line,) = figure.layout.shapes
+    assert (line.y0, line.y1) == (0.25, 0.25)
+    note = next(n for n in figure.layout.annotations if n.text == "2 / sharpness = 0.25")
+    assert 10**note.y == pytest.approx(0.25), "annotations of log axes stand at logarithms"
+    with pytest.raises(ValueError, match="edge must be a positive number but got -1"):
+        plot_bracket(finished, edge=-1)
