@@ -110,8 +110,8 @@ def sentence(found: Findings) -> str:
     return (
         f"On this network one range test ({swept:.2f} of a full run) ends in a loss between "
         f"{read[best]:.3f} ({best}) and {read[worst]:.3f} ({worst}), by how its curve is read; "
-        f"the bisection ({ours:.2f}) ends in {found.losses[OURS]:.3f}, and the document's rule as printed "
-        f"({first:.2f}) in {found.losses[FIRST]:.3f}."
+        f"the bisection ({ours:.2f}) ends in {found.losses[OURS]:.3f}, and "
+        f"the document's rule as printed ({first:.2f}) in {found.losses[FIRST]:.3f}."
     )
 
 
