@@ -69,8 +69,13 @@ def test_ctrl_c_at_random_moments(url) -> None:
 
 
 @pytest.mark.soak
-def test_ctrl_c_at_fifty_and_a_hundred_random_moments(url) -> None:
-    check_interruptions(url, 10, 5 if url.startswith("sqlite") else 10)
+def test_ctrl_c_at_a_hundred_random_moments(journal) -> None:
+    check_interruptions(journal, 10, 10)
+
+
+@pytest.mark.soak
+def test_ctrl_c_at_twenty_random_moments_over_a_database(folder) -> None:
+    check_interruptions(f"sqlite:///{folder}/s.db", 4, 5)
 
 
 ENDS = """
