@@ -62,9 +62,11 @@ def classify(
     start = incumbent.curve.losses[0] if initial is None else initial
     if probe_steps is None or curve.horizon < probe_steps:
         return _judge_progress(curve, rate, start, incumbent, probe_steps=probe_steps, sign=sign)
-    best = float(np.interp(curve.steps[-1], incumbent.curve.steps, incumbent.curve.losses))
-    own = best + gap_between(curve, incumbent.curve, start).difference
-    return compare_ends(own, rate, best, incumbent, progress=start - best, sign=sign)
+    last = float(np.interp(curve.steps[-1], incumbent.curve.steps, incumbent.curve.losses))
+    gap = gap_between(curve, incumbent.curve, start)
+    own = float(np.mean(curve.losses[-gap.n :]))
+    best, progress = own - gap.difference, start - last
+    return compare_ends(own, rate, best, incumbent, progress=progress, n_reports=gap.n, sign=sign)
 
 
 def not_finite(curve: Curve, sign: int = 1) -> Verdict:
@@ -98,15 +100,22 @@ def _judge_progress(
 
 
 def compare_ends(
-    own: float, rate: float, best: float, incumbent: Run, *, progress: float = 0.0, sign: int = 1
+    own: float,
+    rate: float,
+    best: float,
+    incumbent: Run,
+    *,
+    progress: float = 0.0,
+    n_reports: int = 1,
+    sign: int = 1,
 ) -> Verdict:
     """Judge a run that was not cut by where it ended: balanced where it is the best, or as good.
 
-    ``own`` and ``best`` are the last losses, or the returned values, of this run and of the
-    incumbent, the best balanced run so far. ``progress`` is the incumbent's, 0 or less where
-    unknown. ``sign`` is -1 where the numbers were maximised and their signs turned.
+    ``own`` and ``best`` are the means of the last ``n_reports`` losses, or the returned values, of
+    this run and of the incumbent, the best balanced run so far. ``progress`` is the incumbent's, 0
+    or less where unknown. ``sign`` is -1 where the numbers were maximised and their signs turned.
     """
-    compared = reasons.ends(own, best, incumbent.number, sign)
+    compared = reasons.ends(own, best, incumbent.number, sign, n_reports)
     near = confidence.of_best(_decades(rate, incumbent.rate))
     if own < best or rate == incumbent.rate:
         return Verdict("balanced", near, f"{compared}: the best so far")

@@ -93,10 +93,14 @@ def rises_alike(curve: Curve, other: Curve, initial: float) -> bool:
 
 
 class Gap(NamedTuple):
-    """By how much one run ends above another one, with the standard error of that difference."""
+    """By how much one run ends above another one, with the standard error of that difference.
+
+    ``n`` is the number of last reports that were averaged.
+    """
 
     difference: float
     error: float
+    n: int = 1
 
     @property
     def is_tie(self) -> bool:
@@ -120,4 +124,4 @@ def gap_between(curve: Curve, best: Curve, initial: float | None) -> Gap:
     aim = SAME_END * (start - float(np.mean(best.losses[-N_AVERAGED:])))
     n_most = max(1, int(MAX_SHARE * (len(difference) - N_SKIPPED)))
     n = max(1, math.ceil((noise / aim) ** 2)) if noise < aim * math.sqrt(n_most) else n_most
-    return Gap(float(np.mean(difference[-n:])), noise / math.sqrt(n))
+    return Gap(float(np.mean(difference[-n:])), noise / math.sqrt(n), n)

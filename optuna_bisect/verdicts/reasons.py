@@ -37,9 +37,10 @@ def lag(curve: Curve, start: float, share: float, *, number: int, where: str, si
     return f"no progress at step {step} ({levels}), unlike trial {number}; rate {where} it"
 
 
-def ends(own: float, best: float, number: int, sign: int) -> str:
-    """Say where two runs ended."""
-    return f"ends at {_show(own, sign)}, trial {number} at {_show(best, sign)}"
+def ends(own: float, best: float, number: int, sign: int, n_reports: int = 1) -> str:
+    """Say where two runs ended, in the mean of their last reports."""
+    mean = "" if n_reports == 1 else f" in the mean of {n_reports} reports"
+    return f"ends at {_show(own, sign)}{mean}, trial {number} at {_show(best, sign)}"
 
 
 def rise(curve: Curve, start: float, sign: int) -> str:
