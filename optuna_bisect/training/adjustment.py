@@ -55,10 +55,11 @@ class Adjustment:
         self._leg_interval = max(1, self._interval // 2)
         has_race = restore is not None and options.get("feedback", True)
         n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps) if has_race else 0
+        self.state = State()
         if n_levels:
             options = {"threshold": _RACE_THRESHOLD, **options}
+            self.state = begin_race(schedule, n_levels, self._leg_interval)
         self.settings = Settings(**options)
-        self.state = begin_race(schedule, n_levels) if n_levels else State()
         self.meter, self.log = LossMeter(), MoveLog()
         # Taken now: the weights before the first update are what an early collapse goes back to.
         self._snapshot = None if restore is None else Snapshot(restore)
