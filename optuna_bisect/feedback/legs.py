@@ -27,7 +27,7 @@ _CLEAR_PROGRESS = 4.0
 # How many times sooner a higher rate must be where the best leg ended: three times above one that
 # is far too low, not at all sooner above the best one. A ratio of losses would ask for more where
 # they have flattened, and be flattered where they accelerate.
-_SOONER = 1.5
+_SOONER = 1.4
 # Share of the best progress at half a leg, below which a lower rate is cut: it bends later, and a
 # whole run wants lower rates than a leg.
 _BEHIND = 0.8

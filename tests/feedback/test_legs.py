@@ -45,7 +45,7 @@ def test_a_leg_that_still_accelerates_goes_on_to_its_whole_length():
 
 def test_a_higher_rate_that_comes_too_late_to_be_clearly_sooner_is_cut():
     """It is ahead of the best leg at equal length, all the same."""
-    slow = leg(faster(1.2, 6))
+    slow = leg(faster(1.1, 7))
     assert slow.progress() > slow.goal()
     assert judge_leg(slow) is False
 

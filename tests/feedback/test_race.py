@@ -90,9 +90,9 @@ def test_hardly_sooner_wins_nothing_and_caps_nothing():
 
 
 @pytest.mark.parametrize(("warmup", "expected"), [(0.0, 1.0), (2.0 * N, 3.0)])
-def test_in_a_warm_up_twice_the_rate_is_less_than_twice_as_soon(warmup, expected):
-    """Twice the rates there are what a leg needs to be sqrt(2) times sooner."""
-    loss = flow(1.0, limit=1.9, clock=lambda i: (i / N) ** 2, power=0.5)
+def test_in_a_warm_up_a_rate_that_is_faster_comes_less_sooner(warmup, expected):
+    """The rate grows with the time there: sqrt(1.6) times sooner is 1.6 times as fast."""
+    loss = flow(1.0, limit=1.6, clock=lambda i: (i / N) ** 2, power=0.5)
     race, _ = run(loss, Race(rate=1.0, n_levels=N, warmup=warmup))
     assert race.rate == expected
 
