@@ -10,6 +10,7 @@ In reading order:
 - ``schedule``: the rate as a function of the step, before any loss is looked at.
 - ``settings``: how losses are read.
 - ``trend_tests``: what a series of losses says: it rises, falls, swings, or is straight.
+- ``legs``: which of two rates is better from the first weights on.
 - ``race``: which of a few rates is best at the beginning of a run.
 - ``state``: what one interval showed, and what is remembered between two.
 - ``detectors``: collapse, stall, overshoot, undershoot, or none.

@@ -23,7 +23,8 @@ from optuna_bisect.feedback.detectors import (
     has_learned,
 )
 from optuna_bisect.feedback.gain import move, pause_factor
-from optuna_bisect.feedback.race import SPACING, Race, advance_race, reopen
+from optuna_bisect.feedback.legs import SPACING, Race
+from optuna_bisect.feedback.race import advance_race, reopen
 from optuna_bisect.feedback.state import Event, Past, State, pair_means
 from optuna_bisect.feedback.trend_tests import MIN_WINDOW, trend
 
@@ -69,9 +70,10 @@ def advance(schedule: Schedule, settings: Settings, state: State, losses: Losses
     return _end_run(schedule, settings, state)
 
 
-def begin_race(schedule: Schedule, n_levels: int) -> State:
+def begin_race(schedule: Schedule, n_levels: int, interval_steps: int) -> State:
     """Make the state of a run that begins with a race, whose legs have at least 4 intervals."""
-    return State(race=Race(schedule.start_lr, n_levels, schedule.low, schedule.high))
+    warmup = schedule.warmup_steps / interval_steps
+    return State(race=Race(schedule.start_lr, n_levels, schedule.low, schedule.high, warmup))
 
 
 def end_race(schedule: Schedule, state: State) -> State:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
 
-from optuna_bisect.feedback.race import Race
+from optuna_bisect.feedback.legs import Race
 
 EventName = Literal[
     "leg", "settled", "overshoot", "undershoot", "stall", "collapse", "pause", "anneal", "finished"

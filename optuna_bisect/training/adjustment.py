@@ -63,12 +63,11 @@ class Adjustment:
         self._leg_interval = max(1, self._interval // 2)
         self.settings = Settings(**options)
         leg_fraction = check_share("leg_fraction", leg_fraction)
-        n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps)
-        if restore is None or not self.settings.feedback:
-            n_levels = 0
-        elif n_levels and "threshold" not in options:
+        has_race = restore is not None and self.settings.feedback
+        n_levels = leg_levels(leg_fraction, self._leg_interval, final_steps) if has_race else 0
+        if n_levels and "threshold" not in options:
             self.settings = replace(self.settings, threshold=_RACE_THRESHOLD)
-        self.state = begin_race(schedule, n_levels) if n_levels else State()
+        self.state = begin_race(schedule, n_levels, self._leg_interval) if n_levels else State()
         self.meter, self.log = LossMeter(), MoveLog()
         # Taken now: the weights before the first update are what an early collapse goes back to.
         self._snapshot = None if restore is None else Snapshot(restore)

@@ -18,7 +18,7 @@ from optuna_bisect.feedback.state import Losses
 
 
 def test_the_engine_imports_only_numpy_the_standard_library_and_its_own_layer():
-    own = {"gain", "race", "schedule", "settings", "trend_tests", "state", "detectors"}
+    own = {"gain", "legs", "race", "schedule", "settings", "trend_tests", "state", "detectors"}
     pure = {"_checks", "verdicts.curve"}
     package = Path(optuna_bisect.__file__).parent / "feedback"
     for name in (*own, "engine"):
@@ -30,16 +30,16 @@ def test_the_engine_imports_only_numpy_the_standard_library_and_its_own_layer():
 
 
 def test_after_a_race_the_age_of_the_run_is_what_its_weights_have_seen():
-    state = begin_race(replace(SCHEDULE, decay="none"), 8)
+    state = begin_race(replace(SCHEDULE, decay="none"), 8, 1)
     for step in range(5, 2000, 5):
         lower = 0.5 if rate(SCHEDULE, state, step) < 0.1 else 1.0
         level = 2.3 - lower * ((step - state.begin) / 100) ** 0.3
         state = advance(SCHEDULE, Settings(), state, Losses(step=step, train=level, first=2.3))
         if state.race.is_over:
             break
-    assert state.race.n_legs == 2
-    # Eight intervals of five steps won; the four of the leg that lost are no time.
-    assert (state.step, state.begin) == (60, 20)
+    assert state.race.n_legs == 3
+    # Eight intervals of five steps won; the four of each leg that lost are no time.
+    assert (state.step, state.begin) == (80, 40)
     assert state.n_intervals == len(state.levels) == 4
 
 

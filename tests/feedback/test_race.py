@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optuna_bisect.feedback.race import MAX_LEGS, SPACING, Race, advance_race, reopen
+from optuna_bisect.feedback.legs import SPACING, Race
+from optuna_bisect.feedback.race import MAX_LEGS, advance_race, reopen
 from optuna_bisect.search import grid
 
 N = 8
@@ -49,20 +50,88 @@ def test_from_a_start_that_is_too_high_the_race_goes_down_to_the_best_rate(start
     assert race.rate == pytest.approx(1.0)
 
 
-def test_a_right_start_costs_half_a_leg_and_its_own_leg_goes_on():
-    race, log = run(bent(1.0))
+def test_a_right_start_costs_half_a_leg_on_each_side_and_its_own_leg_goes_on():
+    lengths = []
+
+    def loss(rate, i):
+        lengths.append((rate, i))
+        return bent(1.0)(rate, i)
+
+    race, log = run(loss)
     assert race.rate == 1.0
-    assert log == [(1.0, True, "first"), (1 / SPACING, False, "best")]
+    sides = [(SPACING, False, "first"), (1 / SPACING, False, "best")]
+    assert log == [(1.0, True, "first"), *sides]
+    assert [max(i for r, i in lengths if r == rate) for rate, *_ in sides] == [N // 2, N // 2]
 
 
-@pytest.mark.parametrize("start", [1 / 9, 1 / 3])
-def test_a_straight_leg_looks_upwards(start):
-    race, _ = run(bent(1.0, power=0.8), Race(rate=start, n_levels=N))
+@pytest.mark.parametrize("start", [1 / 27, 1 / 9, 1 / 3])
+@pytest.mark.parametrize("power", [0.2, 0.4, 0.8])
+def test_from_a_start_that_is_too_low_the_race_goes_up_however_bent_the_curve(start, power):
+    race, _ = run(bent(1.0, power), Race(rate=start, n_levels=N))
     assert race.rate == pytest.approx(1.0)
 
 
+def flow(best, limit=1.0, clock=lambda i: i / N, power=0.1):
+    """Progress depends on rate times time, as below the best rate, and then bends."""
+    return lambda rate, i: 2.3 - min(rate / best, limit) ** power * clock(i) ** power
+
+
+def test_three_times_as_fast_wins_where_the_losses_have_flattened():
+    """The progress of the leg above is only 1.12 times that of the leg below."""
+    race, _ = run(flow(1.0), Race(rate=1 / 27, n_levels=N))
+    assert race.rate == pytest.approx(1.0)
+
+
+def test_hardly_sooner_wins_nothing_and_caps_nothing():
+    race, log = run(flow(1.0, limit=1.3))
+    assert race.rate == 1.0
+    assert [rate for rate, *_ in log] == [1.0, 3.0]
+    assert race.ceiling == math.inf
+
+
+@pytest.mark.parametrize(("warmup", "expected"), [(0.0, 1.0), (2.0 * N, 3.0)])
+def test_in_a_warm_up_a_rate_that_is_faster_comes_less_sooner(warmup, expected):
+    """The rate grows with the time there: sqrt(1.6) times sooner is 1.6 times as fast."""
+    loss = flow(1.0, limit=1.6, clock=lambda i: (i / N) ** 2, power=0.5)
+    race, _ = run(loss, Race(rate=1.0, n_levels=N, warmup=warmup))
+    assert race.rate == expected
+
+
+def test_a_first_leg_that_rose_looks_down_only():
+    def loss(rate, i):
+        hump = 2.0 if rate > 0.5 and i == 2 else 0.0
+        return hump + 2.3 - (1.5 if rate > 0.5 else 0.6) * (i / N)
+
+    race, log = run(loss)
+    assert race.rate == 1.0
+    assert [rate for rate, *_ in log] == [1.0, pytest.approx(1 / SPACING)]
+
+
+def quiet(rate, i):
+    """Wobble about the initial loss."""
+    return 2.3 + 0.01 * math.sin(2.0 * i + rate) if i else 2.3
+
+
+def test_a_first_leg_that_shows_nothing_looks_up_where_the_leg_below_shows_nothing_either():
+    def loss(rate, i):
+        return quiet(rate, i) if rate < 2 else bent(9.0)(rate, i)
+
+    race, log = run(loss)
+    assert log[1][:2] == (pytest.approx(1 / SPACING), False)
+    assert race.rate == pytest.approx(9.0)
+
+
+def test_a_first_leg_that_is_dead_goes_down_to_the_rate_that_lives():
+    def loss(rate, i):
+        return quiet(rate, i) if rate > 0.5 else bent(1 / 3)(rate, i)
+
+    race, log = run(loss)
+    assert race.rate == pytest.approx(1 / SPACING)
+    assert all(rate <= 1.0 for rate, *_ in log)
+
+
 def accelerating(power):
-    """Progress grows like the time cubed and like a power of the rate."""
+    """Progress grows like the time cubed and like a power of the rate, up to a rate of 9."""
     return lambda rate, i: 2.3 - min(rate, 9.0) ** power * (i / N) ** 3
 
 
@@ -70,19 +139,13 @@ def test_above_a_leg_that_accelerates_a_little_more_progress_wins_nothing_and_ca
     """Short legs flatter high rates there."""
     race, log = run(accelerating(0.5))
     assert race.rate == 1.0
-    assert log == [(1.0, True, "first"), (3.0, False, "best")]
+    assert log[:2] == [(1.0, True, "first"), (3.0, False, "best")]
     assert race.ceiling == math.inf
 
 
-def test_above_a_leg_that_accelerates_twice_the_progress_wins():
-    race, _ = run(accelerating(1.0))
+def test_above_a_leg_that_accelerates_three_times_the_progress_wins():
+    race, _ = run(accelerating(1.5))
     assert race.rate == pytest.approx(9.0)
-
-
-def test_a_higher_rate_that_is_behind_one_that_accelerates_caps_later_growth():
-    race, _ = run(lambda rate, i: 2.3 - (i / N) ** 3 / rate)
-    assert race.rate == 1.0
-    assert race.ceiling == 3.0
 
 
 def test_a_rate_that_lost_clearly_caps_later_growth():

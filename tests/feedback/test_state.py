@@ -12,7 +12,7 @@ from optuna_bisect.feedback.state import Past, pack, unpack
 
 
 def test_a_state_without_its_events_survives_packing():
-    states = (drive([learns(i) for i in range(200)])[0], begin_race(SCHEDULE, 8))
+    states = (drive([learns(i) for i in range(200)])[0], begin_race(SCHEDULE, 8, 1))
     assert all(unpack(pack(state)) == replace(state, events=()) for state in states)
 
 
