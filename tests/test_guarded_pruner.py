@@ -58,7 +58,7 @@ def test_threads_wait_for_the_final_trial_under_hyperband_too() -> None:
     study.optimize(lagging, n_jobs=4)
     assert [t.state for t in with_role(study, "final")] == [TrialState.COMPLETE]
     for trial in with_role(study, "surplus"):
-        assert not trial.params
+        assert trial.params == with_role(study, "final")[0].params
         assert "is complete" in trial.user_attrs["bisect_reason"]
 
 

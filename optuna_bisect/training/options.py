@@ -71,8 +71,8 @@ def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
     """
     if isinstance(train_loss, Integral):
         raise TypeError(
-            "BisectionLR.step needs the training loss, a float or a tensor, but got the whole "
-            f"number {train_loss!r}: it takes no epoch, and counts its calls itself. If this is "
+            "train_loss must be the training loss, a float or a tensor, but got the whole "
+            f"number {train_loss!r}: step takes no epoch, and counts its calls. If this is "
             "the loss, give float(loss)."
         )
     if train_loss is None:
