@@ -37,9 +37,9 @@ def start_python(arguments: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def finish(worker: subprocess.Popen[str]) -> str:
+def finish(worker: subprocess.Popen[str], seconds: float = 120) -> str:
     """Wait for the end of a worker that must succeed; return what it printed."""
-    printed, errors = worker.communicate(timeout=120)
+    printed, errors = worker.communicate(timeout=seconds)
     assert worker.returncode == 0, errors
     return printed
 
