@@ -2,7 +2,10 @@
 
 In reading order:
 
-- ``winner``: where the search stands, and its winner
+- ``outcome``: where one search stands, and its winner
+- ``configurations``: several configurations: which search a trial joins, and which is dropped
+- ``transfer``: the rate at which the search of a new configuration begins
+- ``winner``: the winner of the whole study
 - ``final_plan``: the rate and the limits that the final trial is given
 - ``roles``: whether a new trial is a probe, the final trial or surplus
 - ``next_rate``: which rate a new probe tries, beside those that run

@@ -28,7 +28,7 @@ _PREFIX = "bisect_"
 # What holds for the study and not for one trial alone.
 _SHARED = ("report_direction", "param")
 # What a trial with a role carries of the sampler's settings.
-_SETTINGS = ("probe_steps", "final_steps", "max_probes", "report_direction")
+_SETTINGS = ("probe_steps", "final_steps", "max_probes", "report_direction", "n_configurations")
 
 
 class Attrs(NamedTuple):
@@ -59,6 +59,9 @@ class Attrs(NamedTuple):
     adjustment: dict[str, Any] | None = None
     cool_down: float | None = None
     exponent: float | None = None
+    search: int | None = None
+    held: dict[str, Any] | None = None
+    n_configurations: int | None = None
 
     @property
     def bracket(self) -> Bracket | None:

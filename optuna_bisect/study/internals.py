@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from optuna import TrialPruned
 from optuna.distributions import check_distribution_compatibility
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
+from optuna.storages import InMemoryStorage
+from optuna.study import create_study
 from optuna.trial import FrozenTrial, TrialState
 
 from optuna_bisect.study.parameter import find_rate_name, is_known_name
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
     from optuna.study import Study
     from optuna.trial import FixedTrial
@@ -70,17 +74,40 @@ def fixed_rate(trial: FixedTrial) -> float | None:
     return float(rate) if isinstance(rate, Real) else None
 
 
+def is_value_of(distribution: BaseDistribution, value: Any) -> bool:
+    """Tell whether a distribution allows a value."""
+    try:
+        return distribution._contains(distribution.to_internal_repr(value))
+    except ValueError:
+        return False
+
+
+def is_usable(trial: FrozenTrial, name: str, distribution: BaseDistribution) -> bool:
+    """Tell whether a trial has a parameter whose value a distribution allows."""
+    if name not in trial.params:
+        return False
+    try:
+        check_distribution_compatibility(trial.distributions[name], distribution)
+    except ValueError:
+        return False
+    return is_value_of(distribution, trial.params[name])
+
+
 def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:
     """Return an earlier trial's parameter where the distribution allows its value, else None."""
     trial = next((t for t in all_trials(study) if t.number == number), None)
-    if trial is None or name not in trial.params:
-        return None
+    return trial.params[name] if trial and is_usable(trial, name, distribution) else None
+
+
+def new_study(study: Study, sampler: BaseSampler) -> Study:
+    """Return an empty study in memory with the directions of another one, without a log line."""
+    log = logging.getLogger(InMemoryStorage.__module__)
+    level = log.level
+    log.setLevel(logging.WARNING)
     try:
-        check_distribution_compatibility(trial.distributions[name], distribution)
-        internal = distribution.to_internal_repr(trial.params[name])
-    except ValueError:
-        return None
-    return trial.params[name] if distribution._contains(internal) else None
+        return create_study(directions=study.directions, sampler=sampler)
+    finally:
+        log.setLevel(level)
 
 
 def whole_study(study: Study) -> Study:

@@ -38,6 +38,8 @@ class Settings:
     report_direction: str | None = None
     warm_start: float | None = None
     final_schedule: str | float | None = None
+    n_configurations: int | None = None
+    group_by: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Reject settings outside their range, saying what came."""
@@ -52,6 +54,13 @@ class Settings:
             cool_down_of(self.final_schedule)
         if self.warm_start is not None:
             check_positive("warm_start", self.warm_start)
+        if self.n_configurations is not None:
+            check_positive("n_configurations", self.n_configurations, whole=True)
+            if self.n_configurations > 1 and self.final_steps is None:
+                raise ValueError(
+                    "n_configurations above 1 needs final_steps, the length of the full run, but "
+                    "got None."
+                )
 
     @property
     def cool_down(self) -> float | None:

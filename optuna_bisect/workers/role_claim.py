@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optuna_bisect._logger import logger
 from optuna_bisect.decisions.next_rate import is_idle
 from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
+from optuna_bisect.decisions.transfer import part_of
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
 from optuna_bisect.study.liveness import note_alive, worker_id
 from optuna_bisect.study.parameter import is_known_name
+from optuna_bisect.workers.configuration import draw_configuration
 from optuna_bisect.workers.heartbeat_guard import beat
 from optuna_bisect.workers.waiting import Patience
 
 if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -32,12 +35,19 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
-def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
-    """Give a new trial its role, write its plan on it, and return what was decided."""
+def take_role(
+    study: Study, trial: FrozenTrial, settings: Settings, sampler: BaseSampler
+) -> Decision:
+    """Give a new trial its role, write its plan on it, and return what was decided.
+
+    ``sampler`` draws the other parameters of a new configuration.
+    """
     decision, history, read_at = _wait_for_decision(study, trial, settings)
     attributes.clear_copied(study, trial)
     if decision.plan is not None:
         _write_plan(study, trial, decision.plan)
+    if decision.role == "probe" and decision.search == trial.number:
+        attributes.write(study, trial, held=draw_configuration(study, history, sampler) or None)
     seed = settings.study_seed(study.study_name)
     attributes.write(
         study,
@@ -52,6 +62,8 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         param=settings.param_name,
         stale_after=settings.stale_after,
         report_direction=settings.report_direction,
+        search=decision.search,
+        n_configurations=settings.n_configurations,
     )
     if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
         decision = _reconsider(study, trial, settings)
@@ -87,8 +99,10 @@ def _wait_for_decision(
             is_fixed=_is_fixed(trial, history),
             may_wait=internals.in_optimize(study),
             exponent=settings.horizon_exponent,
+            chosen=_chosen_others(trial, history),
         )
-        if decision.role == "probe" and _is_put_off(study, trial, history, patience, read_at):
+        part = part_of(history, decision.search)
+        if decision.role == "probe" and _is_put_off(study, trial, part, patience, read_at):
             decision = Decision(None, "others are asking all that is worth asking")
         if decision.role is not None:
             return decision, history, read_at
@@ -140,6 +154,15 @@ def _is_fixed(trial: FrozenTrial, history: History) -> bool:
     if rate is not None and attributes.is_copied_final(trial, rate):
         return False
     return history.view.param_name in chosen
+
+
+def _chosen_others(trial: FrozenTrial, history: History) -> dict[str, Any]:
+    """Return the parameters beside the rate that a user chose, or that a dead trial had."""
+    chosen = {**internals.fixed_params(trial), **trial.params}
+    rate = history.view.param_name
+    return {
+        n: v for n, v in chosen.items() if n != rate and not (rate is None and is_known_name(n))
+    }
 
 
 def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:

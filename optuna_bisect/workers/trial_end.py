@@ -39,7 +39,7 @@ def record_end(
     attrs = attributes.read(trial)
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):
         return
-    history = read_history(study, settings, exclude=trial.number)
+    history = read_history(study, settings, exclude=trial.number).of(attrs.search)
     curve = curve_of(trial, history.view.report_sign)
     if not curve.is_finite:
         attributes.write_verdict(study, trial, not_finite(curve, history.view.report_sign))
