@@ -3,8 +3,9 @@
 In reading order:
 
 - ``outcome``: where one search stands, and its winner
-- ``configurations``: several configurations: which search a trial joins, and which is dropped
+- ``searches``: the searches of a study, one for each configuration, and the one that leads
 - ``transfer``: the rate at which the search of a new configuration begins
+- ``configurations``: which search a trial joins, and which one is dropped
 - ``winner``: the winner of the whole study
 - ``final_plan``: the rate and the limits that the final trial is given
 - ``roles``: whether a new trial is a probe, the final trial or surplus

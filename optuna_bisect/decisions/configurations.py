@@ -3,100 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from optuna_bisect.decisions.outcome import find_outcome
-from optuna_bisect.search.running import led_by_running
+from optuna_bisect.decisions.searches import best_of, read_searches
+from optuna_bisect.decisions.transfer import start_rate
+from optuna_bisect.search.grid import SPACING
 from optuna_bisect.study.configuration import agree
-from optuna_bisect.verdicts.comparison import PROGRESS_RATIO, is_behind
-from optuna_bisect.verdicts.curve import N_AVERAGED
+from optuna_bisect.verdicts.comparison import is_behind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from optuna_bisect.decisions.outcome import Outcome
+    from optuna_bisect.decisions.searches import Search
     from optuna_bisect.search.evidence import Evidence
     from optuna_bisect.search.probe import Probe
     from optuna_bisect.study.history import History
 
 
-class Search(NamedTuple):
-    """The search of the rate for one configuration.
-
-    Attributes:
-        number: Number of the trial that began it; None where no trial belongs to a search.
-        held: The values of all other parameters.
-        history: What it may learn from.
-        outcome: Where it stands by itself.
-        dropped: Why it is not worth another probe, None where it is.
-    """
-
-    number: int | None
-    held: Mapping[str, Any]
-    history: History
-    outcome: Outcome
-    dropped: str | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the finished probes leave nothing to ask."""
-        return self.outcome.is_over or self.dropped is not None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to ask, and no running probe may change that."""
-        is_certain = self.dropped is not None or not _may_change(self.history)
-        return self.is_settled and is_certain
-
-    @property
-    def n_running(self) -> int:
-        """Number of its probes that run."""
-        return sum(r.role == "probe" for r in self.history.running)
-
-    @property
-    def strongest(self) -> Probe | None:
-        """The probe that speaks for the configuration, None while every one has collapsed."""
-        evidence = self.history.evidence()
-        return evidence and (evidence.incumbent or evidence.best_undershoot)
-
-    @property
-    def score(self) -> float:
-        """Loss that its best probe ended with, infinite while none was balanced."""
-        evidence = self.history.evidence()
-        best = evidence.incumbent if evidence else None
-        if evidence is None or best is None:
-            return math.inf
-        if best.value is not None:
-            return best.value
-        return float(np.mean(best.compared(evidence.horizon).losses[-N_AVERAGED:]))
-
-
 def find_searches(history: History) -> tuple[Search, ...]:
-    """Return every search of a study by number; without any the whole study counts as one."""
-    numbers = history.searches or (None,)
-    if numbers == (None,):
-        return (Search(None, {}, history, find_outcome(history)),)
-    parts = [(n, history.held(n), history.of(n)) for n in numbers]
-    found = [Search(n, held, part, find_outcome(part)) for n, held, part in parts]
-    best = best_of(found)
-    return tuple(s._replace(dropped=_why_dropped(s, best)) for s in map(_named, found))
-
-
-def _named(search: Search) -> Search:
-    """Say on the winner which configuration it is the winner of."""
-    winner = search.outcome.winner
-    if winner is None or not search.held:
-        return search
-    named = replace(winner, params=dict(search.held))
-    return search._replace(outcome=search.outcome._replace(winner=named))
-
-
-def best_of(searches: Sequence[Search]) -> Search:
-    """Return the search whose best probe ended lowest, of equals the first; any while none has."""
-    return min(searches, key=lambda s: (s.outcome.winner is None, s.score))
+    """Return every search of a study by number, with why it was dropped."""
+    searches = read_searches(history)
+    return tuple(s._replace(dropped=_why_dropped(s, searches, history)) for s in searches)
 
 
 def choose_search(history: History, number: int, chosen: Mapping[str, Any]) -> int | None:
@@ -138,47 +65,62 @@ def _place(crowd: Mapping[int, int], chooser: int, *, may_begin: bool) -> int | 
 
 def why_behind(history: History, own: Probe, search: int | None) -> str | None:
     """Say why a running probe's configuration is dropped before the probe has ended; else None."""
-    if history.n_configurations < 2 or own.question != "warm":
+    searches = read_searches(history)
+    held = next((s.held for s in searches if s.number == search), None)
+    rivals = [s for s in searches if s.number != search]
+    if held is None or not rivals or not _is_near(own, rivals, held, history):
         return None
-    rivals = [s for s in find_searches(history) if s.number != search]
-    return _behind(own, best_of(rivals)) if rivals else None
+    return _behind(own, best_of(rivals))
 
 
-def _why_dropped(search: Search, best: Search) -> str | None:
+def _why_dropped(search: Search, searches: Sequence[Search], history: History) -> str | None:
     """Say why a search is not worth another probe: a better one's neighbours are ahead of it."""
-    evidence = search.history.evidence()
-    if search.number == best.number or search.outcome.is_over or evidence is None:
+    best = best_of(searches)
+    if search.number == best.number or search.outcome.is_over or search.strongest is None:
         return None
-    # A search that began far from the best rate says nothing of its configuration yet.
-    if not any(p.question == "warm" and p.is_finite for p in evidence.probes):
+    if not _is_near(search.strongest, searches, search.held, history):
         return None
-    return None if search.strongest is None else _behind(search.strongest, best)
+    return _behind(search.strongest, best)
+
+
+def _is_near(
+    own: Probe, searches: Sequence[Search], held: Mapping[str, Any], history: History
+) -> bool:
+    """Tell whether a probe's rate is about right, so that it speaks for its configuration."""
+    start = start_rate(searches, history, held)
+    if start is None or own.rate <= 0 or not own.is_finite:
+        return False
+    return abs(math.log(own.rate / start)) <= math.log(SPACING) * (1 + 1e-9)
 
 
 def _behind(own: Probe, best: Search) -> str | None:
-    """Say that a probe is behind those beside the best configuration's best rate.
+    """Say that a probe is further behind the best configuration than that one's neighbours are.
 
-    Its own rate may be wrong, by about a step of the grid: so much is forgiven.
+    The probe's own rate may be wrong, by about a step of the grid: so much is forgiven.
     """
     evidence = best.history.evidence()
     if evidence is None or evidence.incumbent is None:
         return None
-    for rival in _beside(evidence) or [evidence.incumbent]:
-        if own.value is not None and rival.value is not None:
-            if own.value <= rival.value:
-                return None
-        elif not _lags(own, rival, evidence):
-            return None
+    beside = [_lag(p, evidence) for p in _beside(evidence)]
+    if _lag(own, evidence) <= max(beside, default=0.0):
+        return None
     return (
         f"dropped: the configuration of trial {best.number} does better even at a rate beside "
         "its best one"
     )
 
 
-def _lags(own: Probe, rival: Probe, evidence: Evidence) -> bool:
-    if evidence.initial is None or not len(own.curve) or not len(rival.curve):
-        return False
-    return is_behind(own.curve, evidence.initial, rival.curve, evidence.horizon) is not None
+def _lag(probe: Probe, evidence: Evidence) -> float:
+    """Return how far a probe is behind the incumbent: in values, or as a share of its progress."""
+    best = evidence.incumbent
+    if best is None:
+        return 0.0
+    if best.value is not None and probe.value is not None:
+        return probe.value - best.value
+    if evidence.initial is None or not len(probe.curve) or not len(best.curve):
+        return 0.0
+    share = is_behind(probe.curve, evidence.initial, best.curve, evidence.horizon)
+    return 0.0 if share is None else 1 - share
 
 
 def _beside(evidence: Evidence) -> list[Probe]:
@@ -191,12 +133,3 @@ def _beside(evidence: Evidence) -> list[Probe]:
         for p in probes
         if p.rate in rates and p.is_finite
     ]
-
-
-def _may_change(history: History) -> bool:
-    """Tell whether a running probe does so well that the incumbent may have to give way."""
-    evidence = history.evidence()
-    if evidence is None or history.is_overrun:
-        return False
-    running = history.running_probes()
-    return led_by_running(evidence, running, lead=1 / PROGRESS_RATIO) is not evidence

@@ -5,13 +5,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optuna_bisect.decisions.configurations import best_of, choose_search, find_searches
+from optuna_bisect.decisions.configurations import choose_search
 from optuna_bisect.decisions.final_plan import FinalPlan, plan_final
+from optuna_bisect.decisions.searches import best_of, read_searches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optuna_bisect.decisions.configurations import Search
+    from optuna_bisect.decisions.searches import Search
     from optuna_bisect.study.attributes import Role
     from optuna_bisect.study.history import History
 
@@ -77,7 +78,7 @@ def decide(
     search = choose_search(history, number, chosen)
     if search is not None:
         return Decision("probe", search=search)
-    return _decide_over(best_of(find_searches(history)), number, exponent)
+    return _decide_over(best_of(read_searches(history)), number, exponent)
 
 
 def forestalled_by(history: History, number: int) -> str | None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import CategoricalDistribution
 
-from optuna_bisect.decisions.configurations import find_searches
+from optuna_bisect.decisions.searches import read_searches
 from optuna_bisect.search.grid import SPACING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from optuna_bisect.decisions.configurations import Search
+    from optuna_bisect.decisions.searches import Search
     from optuna_bisect.study.history import History
 
 # Between linear scaling (SGD with small batches) and none; sqrt for adaptive methods (Malladi et
@@ -26,10 +26,7 @@ _BATCH_SIZE = re.compile(r"(^|[^a-z])(batch[_\-. ]?size|bs|batch)([^a-z]|$)", re
 
 
 def part_of(
-    history: History,
-    search: int | None,
-    group_by: Sequence[str] | None = None,
-    drawn: Mapping[str, Any] = MappingProxyType({}),
+    history: History, search: int | None, drawn: Mapping[str, Any] = MappingProxyType({})
 ) -> History:
     """Return what a search may learn from, with the rate to start at where it has no probe yet.
 
@@ -39,22 +36,23 @@ def part_of(
     if search is None or history.n_configurations < 2 or part.finished.probes:
         return part
     running = [r.rate for r in part.running if r.question == "warm" and r.rate is not None]
-    start = (
-        running[0] if running else start_rate(history, {**drawn, **history.held(search)}, group_by)
-    )
+    held = {**drawn, **history.held(search)}
+    start = running[0] if running else start_rate(read_searches(history), history, held)
     return part if start is None else part._replace(warm_start=start)
 
 
 def start_rate(
-    history: History, held: Mapping[str, Any], group_by: Sequence[str] | None = None
+    searches: Sequence[Search], history: History, held: Mapping[str, Any]
 ) -> float | None:
     """Return the middle of the rates at which searches of the same group ended; None without any.
 
-    The group is given by ``group_by``, else by every categorical parameter whose values turned
-    out to want different rates, or of which nothing is known yet.
+    The group is given by the user, else by every categorical parameter whose values turned out to
+    want different rates, or of which nothing is known yet.
     """
-    ended = [s for s in find_searches(history) if s.outcome.is_over and s.outcome.winner]
-    names = group_by if group_by is not None else _separating(history, ended, held)
+    ended = [s for s in searches if s.outcome.is_over and s.outcome.winner]
+    names = history.group_by
+    if names is None:
+        names = _separating(history, ended, held)
     alike = [s for s in ended if all(s.held.get(n) == held.get(n) for n in names)]
     rates = [_rate(s) * _batch_ratio(s.held, held) for s in alike]
     positive = [math.log(rate) for rate in rates if rate > 0]

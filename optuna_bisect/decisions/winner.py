@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optuna_bisect.decisions.configurations import best_of, find_searches
+from optuna_bisect.decisions.configurations import find_searches
 from optuna_bisect.decisions.outcome import Winner
+from optuna_bisect.decisions.searches import best_of
 from optuna_bisect.search.horizon import correct
 from optuna_bisect.study.history import read_history
 

@@ -84,6 +84,7 @@ class History(NamedTuple):
         rate_name: The parameter that looks like the rate, whatever the settings say.
         recorded_param: The parameter that trials have recorded as the rate.
         n_configurations: How many configurations a rate is searched for.
+        group_by: Names of the parameters whose values want rates of their own, None if unknown.
         space: Latest distribution of every parameter that is not the rate.
     """
 
@@ -98,6 +99,7 @@ class History(NamedTuple):
     rate_name: str | None = None
     recorded_param: str | None = None
     n_configurations: int = 1
+    group_by: Sequence[str] | None = None
     space: Mapping[str, BaseDistribution] = MappingProxyType({})
 
     @property
@@ -216,6 +218,7 @@ def read_history(
         rate_name=rate_name,
         recorded_param=param,
         n_configurations=known.n_configurations or recorded.get("n_configurations") or 1,
+        group_by=known.group_by if known.group_by is not None else recorded.get("group_by"),
         space=_space_of(others, view.param_name),
     )
 

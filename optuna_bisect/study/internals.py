@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FixedTrial
 
+# Before the keys of what the sampler of other parameters keeps on a study.
+_STATE = "bisect_independent:"
+
 
 def storage_of(study: Study) -> BaseStorage:
     """Return the storage of a study."""
@@ -100,14 +103,27 @@ def param_of(study: Study, number: int, name: str, distribution: BaseDistributio
 
 
 def new_study(study: Study, sampler: BaseSampler) -> Study:
-    """Return an empty study in memory with the directions of another one, without a log line."""
+    """Return a study in memory without trials, with the directions of another one.
+
+    Without its log line, and with what ``keep_state`` kept of the last such study.
+    """
     log = logging.getLogger(InMemoryStorage.__module__)
     level = log.level
     log.setLevel(logging.WARNING)
     try:
-        return create_study(directions=study.directions, sampler=sampler)
+        new = create_study(directions=study.directions, sampler=sampler)
     finally:
         log.setLevel(level)
+    for key, value in study._storage.get_study_system_attrs(study._study_id).items():
+        if key.startswith(_STATE):
+            new._storage.set_study_system_attr(new._study_id, key.removeprefix(_STATE), value)
+    return new
+
+
+def keep_state(study: Study, other: Study) -> None:
+    """Keep on a study what a sampler wrote on another one: the place in a sequence, for one."""
+    for key, value in other._storage.get_study_system_attrs(other._study_id).items():
+        study._storage.set_study_system_attr(study._study_id, _STATE + key, value)
 
 
 def whole_study(study: Study) -> Study:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
-from optuna_bisect.decisions.configurations import find_searches
+from optuna_bisect.decisions.searches import read_searches
 from optuna_bisect.study import attributes, internals
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-    from optuna_bisect.decisions.configurations import Search
+    from optuna_bisect.decisions.searches import Search
     from optuna_bisect.study.history import History
 
 # A worker waits so long for a value that the trial before it has still to draw.
@@ -37,9 +37,11 @@ def draw_configuration(study: Study, history: History, sampler: BaseSampler) -> 
         return {}
     view = internals.new_study(study, sampler)
     view.add_trials(
-        [_to_trial(search, history) for search in find_searches(history) if search.held]
+        [_to_trial(search, history) for search in read_searches(history) if search.held]
     )
-    return dict(view.ask(dict(history.space)).params)
+    drawn = dict(view.ask(dict(history.space)).params)
+    internals.keep_state(study, view)
+    return drawn
 
 
 def _to_trial(search: Search, history: History) -> FrozenTrial:

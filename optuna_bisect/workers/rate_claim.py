@@ -45,9 +45,7 @@ def ask_rate(
     """
     own = attributes.read(trial)
     for _ in range(MAX_CLAIMS):
-        part = part_of(
-            history, own.search, settings.group_by, {**(own.held or {}), **trial.params}
-        )
+        part = part_of(history, own.search, {**(own.held or {}), **trial.params})
         proposal, (low, high) = propose_rate(part, trial.number, distribution)
         rate = fit_into(proposal.rate, distribution)
         attributes.write(study, trial, claim=rate)

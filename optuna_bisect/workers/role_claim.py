@@ -64,6 +64,7 @@ def take_role(
         report_direction=settings.report_direction,
         search=decision.search,
         n_configurations=settings.n_configurations,
+        group_by=None if settings.group_by is None else list(settings.group_by),
     )
     if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
         decision = _reconsider(study, trial, settings)

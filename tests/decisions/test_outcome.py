@@ -1,6 +1,6 @@
 """The winner's rate, bracket and status follow from the evidence; the final one is corrected.
 
-Covers ``search.horizon``.
+Covers ``search.horizon`` and ``decisions.winner``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A synthetic network with other parameters: they move the best rate, and the loss that it reaches."""
+"""A synthetic network whose other parameters move the best rate and the loss that it reaches."""
 
 from __future__ import annotations
 
