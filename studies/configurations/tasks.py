@@ -44,7 +44,7 @@ class Task(NamedTuple):
     data: Callable[[], Data]
     network: Callable[[int, float], nn.Module]
     widths: tuple[int, ...]
-    n_steps: int = 2000
+    n_steps: int = 1000
 
     def suggest(self, trial: optuna.Trial) -> tuple[Config, float]:
         """Ask for the six parameters, the rate last."""
@@ -107,6 +107,6 @@ def _small_text() -> Data:
 TASKS = {
     "mnist-cnn": Task(functools.cache(_mnist), _cnn, (4, 8, 16)),
     "fashion-mlp": Task(full_data.fashion, _mlp(784, 10), (32, 64, 128)),
-    "text-gpt": Task(functools.cache(_small_text), DroppingGpt, (16, 32), 1500),
-    "table-mlp": Task(full_data.table, _mlp(10, 1), (16, 32, 64), 3000),
+    "text-gpt": Task(functools.cache(_small_text), DroppingGpt, (16, 32), 800),
+    "table-mlp": Task(full_data.table, _mlp(10, 1), (16, 32, 64), 2000),
 }
