@@ -16,6 +16,7 @@ from optuna_bisect._checks import (
     check_steps,
     check_type,
     number_of,
+    shown,
     wrong,
 )
 from optuna_bisect._logger import logger
@@ -72,7 +73,7 @@ def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
     if isinstance(train_loss, Integral):
         raise TypeError(
             "train_loss must be the training loss, a float or a tensor, but got the whole "
-            f"number {train_loss!r}: step takes no epoch, and counts its calls. If this is "
+            f"number {shown(train_loss)}: step takes no epoch, and counts its calls. If this is "
             "the loss, give float(loss)."
         )
     if train_loss is None:
