@@ -48,7 +48,7 @@ def test_two_processes_make_the_same_moves_though_their_losses_differ(tmp_path):
 
 # Forks of a process that has imported all: what is looked at is how they end.
 REPEATED = """
-import os, sys, warnings, torch, torch.distributed, optuna_bisect.adjuster, sine_fit
+import os, sys, warnings, torch, torch.distributed, torch._dynamo, optuna_bisect.adjuster, sine_fit
 warnings.simplefilter("ignore")
 for i in range(20):
     pids = []
