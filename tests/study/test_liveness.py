@@ -57,9 +57,9 @@ def test_a_final_trial_counts_as_dead_only_once_it_was_seen_silent(monkeypatch) 
     for hours in (-1, 1):
         start = now + datetime.timedelta(hours=hours)
         trial = optuna.trial.create_trial(
-            state=TrialState.RUNNING, user_attrs={"bisect_role": "final", "bisect_number": -1}
+            state=TrialState.RUNNING, user_attrs={"bisect_role": "final", "bisect_number": 0}
         )
-        trial.datetime_start, trial._trial_id, trial.number = start, 10**6 + hours, -1
+        trial.datetime_start, trial._trial_id, trial.number = start, 10**6 + hours, 0
         assert liveness.is_doubtful(trial, 10.0)
         assert not liveness.is_dead(trial, 10.0, threads)
         seconds[0] += 9
