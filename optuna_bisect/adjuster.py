@@ -131,7 +131,7 @@ class BisectionLR(LRScheduler):
         self._optimizer = optimizer
         self.last_epoch = self._step_count = 0
         self._run = Adjustment(schedule, restore, interval_steps, leg_fraction, options, sync=sync)
-        self._steps_per_call, self._length = int(steps_per_call), final_steps
+        self._steps_per_call, self._length = steps_per_call, final_steps
         self._trial: BaseTrial | None = None
         self._is_active = True
         self._warmup_check = WarmupCheck(None)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from optuna import TrialPruned
-from optuna.distributions import FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import TrialState
@@ -20,7 +19,7 @@ from optuna_bisect.decisions import rate_name
 from optuna_bisect.decisions.winner import plan_warm_start
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
-from optuna_bisect.study.parameter import fit_into, is_known_name
+from optuna_bisect.study.parameter import fit_into
 from optuna_bisect.study.settings import Settings, check_sampler, check_single_objective
 from optuna_bisect.workers.exit_guard import fail_at_exit
 from optuna_bisect.workers.heartbeat_guard import guard, is_lost
@@ -239,13 +238,9 @@ class BisectionSampler(BaseSampler):
             return None
         history = read_history(study, self._settings, exclude=trial.number)
         if rate_range is None:
-            known = history.view.param_name or ""
-            if known == name and isinstance(distribution, FloatDistribution):
-                rate_range = distribution
-            elif is_known_name(known):
+            rate_range = rate_name.wrong_range(name, distribution, history.view.param_name)
+            if rate_range is None:
                 return None
-            else:
-                raise ValueError(rate_name.must_be_log(name, distribution))
         is_rate = name == chosen if chosen else rate_name.is_rate(name, own, history)
         if attrs.lr is None or attrs.role == "probe":
             if not is_rate:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optuna_bisect._checks import check_positive
+from optuna_bisect._checks import check_positive, optional
 from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
 from optuna_bisect.figures.bracket import draw_bracket
 from optuna_bisect.figures.curves import draw_curves, get_curves_info
@@ -37,9 +37,7 @@ def plot_bracket(study: Study, *, edge: float | None = None) -> go.Figure:
         ImportError: If plotly is missing.
         ValueError: If the edge is not a positive number.
     """
-    if edge is not None:
-        check_positive("edge", edge)
-    return draw_bracket(summarize(study), edge)
+    return draw_bracket(summarize(study), optional(check_positive, "edge", edge))
 
 
 def plot_curves(study: Study) -> go.Figure:

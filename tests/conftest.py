@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 import tempfile
@@ -51,3 +52,16 @@ def url(request, folder) -> str:
 def journal(folder) -> str:
     """The storage that has no heartbeat: killed trials stay RUNNING for ever."""
     return f"journal:{folder}/s"
+
+
+@pytest.fixture
+def said(caplog):
+    """Return what the package warned of so far, where it has all the words."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    caplog.set_level(logging.WARNING)
+
+    def find(*words: str) -> list[str]:
+        found = [r.getMessage() for r in caplog.records if r.name == "optuna_bisect"]
+        return [text for text in found if all(word in text for word in words)]
+
+    return find

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -47,19 +45,6 @@ def search(name_steps, *, settings=STEPS, every=2, storage=None, trainer=TRAINER
     )
     study.optimize(objective, n_trials=40)
     return study
-
-
-@pytest.fixture
-def said(caplog):
-    """Return what the package warned of so far, where it has all the words."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    caplog.set_level(logging.WARNING)
-
-    def find(*words: str) -> list[str]:
-        found = [r.getMessage() for r in caplog.records if r.name == "optuna_bisect"]
-        return [text for text in found if all(word in text for word in words)]
-
-    return find
 
 
 @pytest.mark.parametrize("offset", [PROBE_STEPS + 1, 1_000, 10_000_000])

@@ -87,6 +87,20 @@ def is_plainly_wrong(name: str, own: Mapping[str, BaseDistribution]) -> bool:
     return rank_of(name) == PLAIN and misplaced(own) == name
 
 
+def wrong_range(
+    name: str, distribution: BaseDistribution, recorded: str | None
+) -> FloatDistribution | None:
+    """Return the range of a rate without a log scale that trials have recorded as the rate.
+
+    None where another parameter is the rate; else there is nothing to bisect, a ValueError.
+    """
+    if name == recorded and isinstance(distribution, FloatDistribution):
+        return distribution
+    if recorded is not None and is_known_name(recorded):
+        return None
+    raise ValueError(must_be_log(name, distribution))
+
+
 def must_be_log(name: str, distribution: BaseDistribution) -> str:
     """Say what was expected of a rate."""
     return (

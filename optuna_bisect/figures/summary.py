@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from optuna_bisect.bracket import Bracket
     from optuna_bisect.decisions.winner import Winner
+    from optuna_bisect.study.finished import View
 
 _STATES = {
     TrialState.RUNNING: "running",
@@ -167,11 +168,8 @@ def summarize(study: Study) -> Summary:
     """
     history = read_history(study)
     trials = [(trial, attributes.read(trial)) for trial in internals.all_trials(study)]
-    rows = tuple(
-        _to_row(trial, attrs, rate)
-        for trial, attrs in trials
-        if attrs.role != "surplus" and (rate := rate_of(trial, history.view)) is not None
-    )
+    found = (row_of(trial, attrs, history.view) for trial, attrs in trials)
+    rows = tuple(row for row in found if row is not None)
     finals = [row for row in rows if row.is_final]
     complete = [row for row in finals if row.outcome == "complete"]
     is_stopped = bool(trials) and trials[-1][1].role == "surplus"
@@ -189,7 +187,11 @@ def summarize(study: Study) -> Summary:
     )
 
 
-def _to_row(trial: FrozenTrial, attrs: attributes.Attrs, rate: float) -> Row:
+def row_of(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> Row | None:
+    """Return the row of one trial, None where it has no rate or is surplus."""
+    rate = rate_of(trial, view)
+    if attrs.role == "surplus" or rate is None:
+        return None
     returned = f"returned {trial.values[0]:.4g}" if trial.state == TrialState.COMPLETE else ""
     reports = reports_of(trial)
     return Row(

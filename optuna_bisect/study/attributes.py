@@ -229,7 +229,8 @@ def is_judged(trial: FrozenTrial) -> bool:
     """Tell whether a running probe has its verdict already, and only its end is not stored."""
     if trial.state != TrialState.RUNNING or _KEY_OF["verdict"] not in trial.user_attrs:
         return False
-    return read(trial).role == "probe" and read(trial).verdict is not None
+    attrs = read(trial)
+    return attrs.role == "probe" and attrs.verdict is not None
 
 
 def write_live(trial: BaseTrial, **attrs: Any) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import TYPE_CHECKING
 
-from optuna_bisect._logger import logger
+from optuna_bisect._logger import warn_once
 from optuna_bisect.training.param_groups import first_rate
 
 if TYPE_CHECKING:
@@ -36,16 +35,17 @@ class WarmupCheck:
             self._early = first_rate(optimizer)
         elif self._early is not None and n_steps >= self._end:
             if first_rate(optimizer) > self._early * (1 + 1e-6):
-                _warn_once(int(self._end))
+                _warn(int(self._end))
             self._end = math.inf
 
 
-@functools.lru_cache(maxsize=32)
-def _warn_once(probe_steps: int) -> None:
+def _warn(probe_steps: int) -> None:
     """Warn once a process: all probes of a study have one schedule."""
-    logger.warning(
+    warn_once(
         f"The learning rate still rises in the last two thirds of a probe of {probe_steps} steps. "
         "A probe that is hardly longer than the warm-up says little about the rate after it: set "
         "probe_steps to several times the steps of the warm-up, or give BisectionLR its "
-        "warmup_steps=, which warms up the final trial alone."
+        "warmup_steps=, which warms up the final trial alone.",
+        "warm-up",
+        probe_steps,
     )

@@ -26,7 +26,7 @@ def write_small(figure: go.Figure, path: Path, width: int, height: int) -> None:
     """Write a page for ``.html``, else a picture of few colours."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".html":
-        figure.write_html(path)
+        write(figure, path)
         return
     from PIL import Image  # noqa: PLC0415 (a page needs none)
 

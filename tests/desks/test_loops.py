@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import math
 import re
 
@@ -25,19 +24,6 @@ def make(start=0.1, final_steps=100, **options):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=start)
     options = {"start_lr": start, "probe_steps": 10, "feedback": False} | options
     return optimizer, BisectionLR(optimizer, None, final_steps=final_steps, **options)
-
-
-@pytest.fixture
-def said(caplog):
-    """Return what the package warned of so far, where it has all the words."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    caplog.set_level(logging.WARNING)
-
-    def find(*words: str) -> list[str]:
-        found = [r.getMessage() for r in caplog.records if r.name == "optuna_bisect"]
-        return [text for text in found if all(word in text for word in words)]
-
-    return find
 
 
 @pytest.mark.parametrize(("final_steps", "per_call"), [(20, 1), (100, 1), (100, 10), (1, 1)])

@@ -13,8 +13,8 @@ import torch
 from synthetic_trainer import STEPS
 
 import optuna_bisect as ob
+from optuna_bisect import _logger
 from optuna_bisect.adjuster import BisectionLR
-from optuna_bisect.training import warmup_check
 
 N_FEATURES = 4
 
@@ -71,7 +71,7 @@ def test_what_the_user_says_about_the_full_run_comes_first() -> None:
     ("warmup", "is_warned"), [(0, False), (10, False), (20, True), (9_999, True)]
 )
 def test_a_warm_up_that_outlasts_a_probe_is_said_once(warmup, is_warned, caplog) -> None:
-    warmup_check._warn_once.cache_clear()
+    _logger._said.clear()
     optuna.logging.enable_propagation()
     with caplog.at_level(logging.WARNING):
         run(warmup=warmup)
