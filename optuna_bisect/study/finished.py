@@ -159,7 +159,9 @@ def recall_finished(study: Study, trials: Sequence[FrozenTrial], view: View) -> 
 def reports_of(trial: FrozenTrial) -> list[tuple[int, float]]:
     """Return steps and reported values in the order of time, the steps counted up from near 0."""
     first = attributes.read(trial).first_step or 0
-    return sorted((abs(s - first), _bounded(v)) for s, v in trial.intermediate_values.items())
+    # A copy, taken at once: in memory another thread may be reporting at this moment.
+    reports = list(trial.intermediate_values.items())
+    return sorted((abs(s - first), _bounded(v)) for s, v in reports)
 
 
 def _bounded(value: float) -> float:

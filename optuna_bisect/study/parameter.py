@@ -112,7 +112,8 @@ def prefer_known_name(found: str | None, space: Mapping[str, BaseDistribution]) 
     if found is not None and is_known_name(found):
         return found
     names = [found] if found is not None else []
-    names += [name for name, distribution in space.items() if is_log_float(distribution)]
+    # A copy, taken at once: in memory another thread may be suggesting at this moment.
+    names += [name for name, distribution in list(space.items()) if is_log_float(distribution)]
     names = [name for name in names if rank_of(name) > OTHER]
     return max(names, key=rank_of, default=None)
 
@@ -126,7 +127,8 @@ def name_in(space: Mapping[str, object], name: str | None) -> str | None:
         return name if name in space else None
     if not is_known_name(name):
         return None
-    return next((n for n in space if is_known_name(n) and _read(n).key == _read(name).key), None)
+    names = (n for n in list(space) if is_known_name(n))
+    return next((n for n in names if _read(n).key == _read(name).key), None)
 
 
 def rivals(space: Mapping[str, BaseDistribution]) -> list[str]:

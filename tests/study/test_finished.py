@@ -77,3 +77,19 @@ def test_runs_count_as_full_by_the_longest_one_whenever_that_one_came() -> None:
         study.tell(trial, state=TrialState.PRUNED)
         probes = read_history(study).finished.probes
     assert [probe.is_full for probe in probes] == [False, True]
+
+
+def test_a_curve_is_read_while_another_thread_reports() -> None:
+    """In memory a running trial's reports are the very dict that its thread writes into."""
+    reports: dict[int, float] = {}
+
+    class Busy(float):
+        def __abs__(self) -> float:
+            reports[len(reports)] = 1.0
+            return super().__abs__()
+
+    reports |= {0: Busy(2.0), 1: Busy(1.5)}
+    trial = create_trial(state=TrialState.RUNNING)
+    trial.intermediate_values = reports
+    assert finished.curve_of(trial, 1).losses == (2.0, 1.5)
+    assert len(reports) == 4
