@@ -76,11 +76,16 @@ def carried_over(probes: Sequence[Probe]) -> tuple[float, ...]:
     broken = [p for p in begun if not math.isfinite(p.curve.losses[0]) and not p.curve.steps[0]]
     if is_known and 1 < len(broken) < len(begun):
         return firsts
-    # A run with one report shows no way that it went.
-    told = [(a, b) for a, b in pairwise(begun) if _has_moved(a)]
-    if not told or not all(_goes_on(a, b) for a, b in told):
+    start = None
+    for before, after in pairwise(begun):
+        # A run with one report shows no way that it went.
+        if not _has_moved(before):
+            continue
+        if not _goes_on(before, after):
+            return ()
+        start = start or before
+    if start is None:
         return ()
-    start = told[0][0]
     middle = (start.curve.losses[0] + start.curve.losses[-1]) / 2
     later = firsts[begun.index(start) + 1 :]
     return firsts if sum(loss < middle for loss in later) >= LEAST_PROBES - 1 else ()

@@ -221,7 +221,9 @@ def recorded_settings(trials: Sequence[FrozenTrial]) -> dict[str, Any]:
 
 def latest(trials: Sequence[FrozenTrial], name: str) -> Any:
     """Return an attribute as the latest trial that carries one has it, None where none does."""
-    values = (_get(trial.user_attrs, name, trial.number) for trial in reversed(trials))
+    key = _KEY_OF[name]
+    carriers = (trial for trial in reversed(trials) if key in trial.user_attrs)
+    values = (_get(trial.user_attrs, name, trial.number) for trial in carriers)
     return next((value for value in values if value is not None), None)
 
 

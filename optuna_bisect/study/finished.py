@@ -73,8 +73,6 @@ class Finished:
     """What the finished trials of a study say.
 
     Attributes:
-        n_trials: Their number, without running trials that count as finished.
-        last_id: What tells the last of them from another one in its place.
         horizon: Steps from which a run counts as full, None where only complete ones do.
         probes: The probes among them, whatever sampler proposed them.
         finals: The final trials among them.
@@ -82,11 +80,10 @@ class Finished:
         is_heeded: Whether any probe reported, or asked by ``trial_plan`` how long it should run.
         warm_start: Rate of the probe that an earlier study proposed, None if there is none.
         trial_ids: What tells the trials of ``probes`` apart, where numbers may repeat.
+        attrs: Attributes by the same, of all trials but those that run and count as finished.
         assessed: Evidence by grid, for speed only.
     """
 
-    n_trials: int = 0
-    last_id: int | None = None
     horizon: int | None = None
     probes: tuple[Probe, ...] = ()
     finals: tuple[Final, ...] = ()
@@ -94,6 +91,7 @@ class Finished:
     warm_start: float | None = None
     is_heeded: bool = False
     trial_ids: tuple[int, ...] = ()
+    attrs: dict[int, attributes.Attrs] = field(default_factory=dict)
     assessed: dict[Grid, Evidence] = field(default_factory=dict)
 
     def evidence(self, low: float, high: float, warm_start: float | None = None) -> Evidence:
@@ -113,30 +111,37 @@ def read_finished(
     judged: Sequence[FrozenTrial] = (),
     earlier: Finished | None = None,
 ) -> Finished:
-    """Read finished and running ``judged`` trials; probes in ``earlier`` are not read again."""
+    """Read finished and running ``judged`` trials; what ``earlier`` has is not read again."""
     horizon = _find_horizon(trials, view)
     is_known = earlier is not None and earlier.horizon == horizon
     known = dict(zip(earlier.trial_ids, earlier.probes)) if earlier and is_known else {}
+    attrs_of = _read_attributes(trials, earlier)
     ids: list[int] = []
     probes, finals, n_probes, warm_start, is_heeded = [], [], 0, None, False
     for trial in (*trials, *judged):
-        attrs = attributes.read(trial)
+        trial_id = internals.trial_id(trial)
+        attrs = attrs_of.get(trial_id) or attributes.read(trial)
         if attrs.role == "final":
             finals.append(_to_final(trial, attrs))
         elif _is_probe(trial, attrs, view):
-            ids.append(internals.trial_id(trial))
-            probe = known.get(ids[-1]) or _to_probe(trial, attrs, view, horizon)
+            ids.append(trial_id)
+            probe = known.get(trial_id) or _to_probe(trial, attrs, view, horizon)
             probes.append(probe)
             if attrs.question == "warm" and warm_start is None:
                 warm_start = probe.rate
         n_probes += _is_spent(trial, attrs, view)
         is_heeded |= attrs.role == "probe" and bool(attrs.asked or trial.intermediate_values)
     found = tuple(probes), tuple(finals), n_probes, warm_start, is_heeded, tuple(ids)
-    return Finished(len(trials), _last_id(trials), horizon, *found)
+    return Finished(horizon, *found, attrs_of)
 
 
-def _last_id(trials: Sequence[FrozenTrial]) -> int | None:
-    return internals.trial_id(trials[-1]) if trials else None
+def _read_attributes(
+    trials: Sequence[FrozenTrial], earlier: Finished | None
+) -> dict[int, attributes.Attrs]:
+    """Read the attributes of finished trials, which do not change any more, by trial."""
+    known = earlier.attrs if earlier else {}
+    ids = map(internals.trial_id, trials)
+    return {i: known.get(i) or attributes.read(trial) for i, trial in zip(ids, trials)}
 
 
 # Finished trials do not change. For speed only: a new process reads the same from storage.
@@ -148,11 +153,13 @@ def recall_finished(study: Study, trials: Sequence[FrozenTrial], view: View) -> 
     memo = _memo.setdefault(internals.storage_of(study), {})
     key = (internals.study_id(study), view)
     known = memo.get(key)
-    if known is None or known.n_trials > len(trials):
-        # Fewer than before: another study has taken the place of a deleted one.
-        memo[key] = read_finished(trials, view)
-    elif (known.n_trials, known.last_id) != (len(trials), _last_id(trials)):
-        memo[key] = read_finished(trials, view, earlier=known)
+    # Where rows were deleted a trial may have taken the place of another one.
+    last = internals.trial_id(trials[-1]) if trials else None
+    if known and (len(known.attrs), next(reversed(known.attrs), None)) == (len(trials), last):
+        return known
+    # Fewer than before: another study has taken the place of a deleted one.
+    earlier = known if known and len(known.attrs) <= len(trials) else None
+    memo[key] = read_finished(trials, view, earlier=earlier)
     return memo[key]
 
 
