@@ -12,7 +12,7 @@ except ImportError as error:
         "optuna_bisect.adjuster needs torch; install it with: pip install optuna_bisect[torch]"
     ) from error
 
-from optuna_bisect._checks import check_positive, check_type, whole_of, wrong
+from optuna_bisect._checks import check_bool, check_positive, check_type, whole_of, wrong
 from optuna_bisect.feedback.schedule import Schedule
 from optuna_bisect.study import attributes
 from optuna_bisect.study.trial_plan import trial_plan
@@ -154,7 +154,8 @@ class BisectionLR(LRScheduler):
             trial: The running trial.
             options: Options of the constructor; they take precedence over the plan.
         """
-        plan = share_plan(trial_plan(trial), trial, sync=options.get("sync", True))
+        sync = check_bool("sync", options.get("sync", True))
+        plan = share_plan(trial_plan(trial), trial, sync=sync)
         check_chosen(plan, optimizer, options)
         if plan.is_final:
             scheduler = cls(optimizer, **plan_options(plan, optimizer, options))

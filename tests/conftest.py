@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 # A shell that starts tests in the background makes them, and all that they start, deaf to Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Equal code passes or fails equally; `pytest --hypothesis-profile=random` looks for more.
+settings.register_profile("random", deadline=None)
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.load_profile("same")
 
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108 (a name of our own is made inside)
 

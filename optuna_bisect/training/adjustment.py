@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from optuna_bisect._checks import check_positive, check_share, optional, wrong
+from optuna_bisect._checks import check_bool, check_positive, check_share, optional, wrong
 from optuna_bisect.feedback.engine import advance, begin_race, end_race, rate
 from optuna_bisect.feedback.settings import Settings
 from optuna_bisect.feedback.state import State, pack, unpack
@@ -55,7 +55,8 @@ class Adjustment:
     ) -> None:
         self.schedule = schedule
         self._restore: tuple[Restorable, ...] | None = restore
-        self._is_shared, self._has_met = sync and is_group(), False
+        self._is_shared = check_bool("sync", sync) and is_group()
+        self._has_met = False
         final_steps = schedule.final_steps
         chosen = optional(check_positive, "interval_steps", interval_steps, whole=True)
         self._interval = chosen or default_interval(schedule.probe_steps, final_steps)
