@@ -9,6 +9,7 @@ from optuna.pruners import BasePruner
 
 from optuna_bisect._checks import check_direction, check_not_negative
 from optuna_bisect._report_steps import is_first_report, note_first_step, warn_of_units
+from optuna_bisect.decisions.configurations import why_behind
 from optuna_bisect.decisions.roles import forestalled_by
 from optuna_bisect.decisions.running_verdict import judge_beside, judge_probe
 from optuna_bisect.search.probe import Probe
@@ -91,12 +92,16 @@ class VerdictPruner(BasePruner):
         own = Probe(trial.number, rate, curve, is_full=False, question=attrs.question)
         if is_first_report(study, own, history.finished.probes, probe_steps):
             return False
+        whole, history = history, history.of(attrs.search)
         is_patient = attrs.question == "deepen"
         verdict = judge_probe(history, own, probe_steps, is_patient=is_patient)
         if verdict is None and attrs.role == "probe":
             verdict, judge = judge_beside(history, own)
             attributes.write(study, trial, judge=judge)
         is_over = probe_steps is not None and curve.horizon >= probe_steps
+        if verdict is None and (reason := why_behind(whole, own, attrs.search)):
+            attributes.write(study, trial, reason=reason)
+            return True
         if verdict is None or (not is_over and verdict.name not in self._cuts):
             return False
         attributes.write_verdict(study, trial, verdict)

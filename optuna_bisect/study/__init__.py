@@ -6,7 +6,7 @@ In reading order:
 - ``attribute_types``: what each of these may be
 - ``settings``: what the user of the sampler chose
 - ``parameter``: which parameter is the learning rate
-- ``trial_plan``: what one trial is for
+- ``configuration``: the values of all other parameters, which one search holds still
 - ``finished``: what the finished trials say
 - ``history``: what the whole study says at one moment; everything is decided from that
 - ``liveness``: which worker runs a trial, and whether it still lives

@@ -36,7 +36,14 @@ _PREFIX = "bisect_"
 # What holds for the study and not for one trial alone.
 _SHARED = ("report_direction", "param")
 # What a trial with a role carries of the sampler's settings.
-_SETTINGS = ("probe_steps", "final_steps", "max_probes", "report_direction")
+_SETTINGS = (
+    "probe_steps",
+    "final_steps",
+    "max_probes",
+    "report_direction",
+    "n_configurations",
+    "group_by",
+)
 
 
 class Attrs(NamedTuple):
@@ -69,6 +76,10 @@ class Attrs(NamedTuple):
     exponent: float | None = None
     first_step: int | None = None
     asked: bool | None = None
+    search: int | None = None
+    held: dict[str, Any] | None = None
+    n_configurations: int | None = None
+    group_by: list[str] | None = None
 
     @property
     def bracket(self) -> Bracket | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ReferenceType, ref
 
 from optuna.distributions import FloatDistribution
@@ -13,13 +14,21 @@ from optuna.trial import TrialState
 
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes, internals, liveness
-from optuna_bisect.study.finished import View, curve_of, read_finished, recall_finished
+from optuna_bisect.study.configuration import find_searches, held_by, is_inside
+from optuna_bisect.study.finished import (
+    View,
+    curve_of,
+    others_of,
+    read_finished,
+    recall_finished,
+)
 from optuna_bisect.study.parameter import as_rate, find_rate_name, name_in
 from optuna_bisect.study.settings import Settings, check_single_objective
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -46,6 +55,8 @@ class Running(NamedTuple):
         curve: What a probe has reported so far; None for any other trial.
         question: Why a probe was proposed.
         is_doubtful: Whether by the clock it would count as dead, which only waiting will tell.
+        search: Number of the trial that began its search.
+        others: Values of the parameters that are not the rate.
     """
 
     number: int
@@ -56,6 +67,8 @@ class Running(NamedTuple):
     curve: Curve | None = None
     question: str | None = None
     is_doubtful: bool = False
+    search: int | None = None
+    others: Mapping[str, Any] = MappingProxyType({})
 
 
 class History(NamedTuple):
@@ -72,6 +85,9 @@ class History(NamedTuple):
         warm_start: Rate at which an earlier study says to start.
         rate_name: The parameter that looks like the rate, whatever the settings say.
         recorded_param: The parameter that trials have recorded as the rate.
+        n_configurations: How many configurations a rate is searched for.
+        group_by: Names of the parameters whose values want rates of their own, None if unknown.
+        space: Latest distribution of every parameter that is not the rate.
     """
 
     view: View
@@ -84,6 +100,9 @@ class History(NamedTuple):
     warm_start: float | None = None
     rate_name: str | None = None
     recorded_param: str | None = None
+    n_configurations: int = 1
+    group_by: Sequence[str] | None = None
+    space: Mapping[str, BaseDistribution] = MappingProxyType({})
 
     @property
     def has_final(self) -> bool:
@@ -115,6 +134,41 @@ class History(NamedTuple):
             return False
         n_idle = sum(p.question == "spread" for p in self.finished.probes)
         return self.finished.n_probes + n_idle >= IDLE_FACTOR * self.max_probes
+
+    @property
+    def members(self) -> list[Probe | Running]:
+        """Every probe, finished or running."""
+        return [*self.finished.probes, *(r for r in self.running if r.role == "probe")]
+
+    @property
+    def searches(self) -> tuple[int, ...]:
+        """Numbers of the searches that were begun with values that are still possible."""
+        members = self.members
+        found = find_searches(members)
+        if not self.space:
+            return found
+        return tuple(s for s in found if self._is_possible(held_by(members, s)))
+
+    def _is_possible(self, held: Mapping[str, Any]) -> bool:
+        space = self.space
+        return all(
+            internals.is_value_of(space[name], v) for name, v in held.items() if name in space
+        )
+
+    def held(self, search: int | None) -> dict[str, Any]:
+        """Return the values that a search holds."""
+        return held_by(self.members, search)
+
+    def of(self, search: int | None) -> History:
+        """Return what a search may learn from: what ran with the values that it holds."""
+        if search is None:
+            return self
+        members = self.members
+        if len({m.search for m in members}) < 2 and not any(m.others for m in members):
+            return self
+        held = held_by(members, search)
+        running = (r for r in self.running if r.role != "probe" or is_inside(r, search, held))
+        return self._replace(finished=self.finished.of(search, held), running=tuple(running))
 
     def evidence(self) -> Evidence | None:
         """Judge the probes on the grid of the latest range; None while no trial has one."""
@@ -179,6 +233,9 @@ def read_history(
         warm_start=known.warm_start,
         rate_name=rate_name,
         recorded_param=param,
+        n_configurations=known.n_configurations or recorded.get("n_configurations") or 1,
+        group_by=known.group_by if known.group_by is not None else recorded.get("group_by"),
+        space=_space_of(others, view.param_name),
     )
     attributes.say_ignored(study)
     return history
@@ -192,6 +249,13 @@ def _cool_down_of(known: Settings, trials: Sequence[FrozenTrial]) -> float | Non
 def _latest_range(trials: Sequence[FrozenTrial], name: str | None) -> FloatDistribution | None:
     found = (t.distributions.get(name_in(t.distributions, name) or "") for t in reversed(trials))
     return next((d for d in found if isinstance(d, FloatDistribution)), None)
+
+
+def _space_of(trials: Sequence[FrozenTrial], rate: str | None) -> dict[str, BaseDistribution]:
+    """Return the latest distribution of every parameter that is not the rate."""
+    return {
+        n: d for t in trials if len(t.params) > 1 for n, d in t.distributions.items() if n != rate
+    }
 
 
 class _Reading(NamedTuple):
@@ -247,4 +311,6 @@ def _to_running(trial: FrozenTrial, view: View, stale_after: float | None) -> Ru
         curve_of(trial, view.report_sign) if attrs.role == "probe" else None,
         attrs.question,
         liveness.is_doubtful(trial, stale_after),
+        attrs.search,
+        others_of(trial, view),
     )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optuna_bisect._logger import logger
-from optuna_bisect.decisions.next_rate import is_idle
+from optuna_bisect.decisions.next_rate import is_idle, part_of
 from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.history import read_history
 from optuna_bisect.study.liveness import note_alive, utc_now, worker_id
 from optuna_bisect.study.parameter import is_known_name, name_in
+from optuna_bisect.workers.configuration import draw_configuration
 from optuna_bisect.workers.heartbeat_guard import beat
 from optuna_bisect.workers.waiting import Patience
 
 if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -32,8 +34,13 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
-def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
-    """Give a new trial its role, write its plan on it, and return what was decided."""
+def take_role(
+    study: Study, trial: FrozenTrial, settings: Settings, sampler: BaseSampler
+) -> Decision:
+    """Give a new trial its role, write its plan on it, and return what was decided.
+
+    ``sampler`` draws the other parameters of a new configuration.
+    """
     decision, history, read_at = _wait_for_decision(study, trial, settings)
     attributes.clear_copied(study, trial)
     if decision.plan is not None:
@@ -42,6 +49,8 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
             logger.warning(
                 f"Final trial {trial.number} begins, but its rate is {decision.plan.doubt}."
             )
+    if decision.role == "probe" and decision.search == trial.number:
+        attributes.write(study, trial, held=draw_configuration(study, history, sampler) or None)
     seed = settings.study_seed(study.study_name)
     attributes.write(
         study,
@@ -57,6 +66,9 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         stale_after=settings.stale_after,
         alive=utc_now().isoformat() if settings.stale_after else None,
         report_direction=settings.report_direction,
+        search=decision.search,
+        n_configurations=settings.n_configurations,
+        group_by=None if settings.group_by is None else list(settings.group_by),
     )
     if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
         decision = _reconsider(study, trial, settings)
@@ -92,8 +104,10 @@ def _wait_for_decision(
             is_fixed=_is_fixed(trial, history),
             may_wait=internals.in_optimize(study),
             exponent=settings.horizon_exponent,
+            chosen=_chosen_others(trial, history),
         )
-        if decision.role == "probe" and _is_put_off(study, trial, history, patience, read_at):
+        part = part_of(history, decision.search)
+        if decision.role == "probe" and _is_put_off(study, trial, part, patience, read_at):
             decision = Decision(None, "others are asking all that is worth asking")
         if decision.role is not None:
             return decision, history, read_at
@@ -145,6 +159,15 @@ def _is_fixed(trial: FrozenTrial, history: History) -> bool:
     if rate is not None and attributes.is_copied_final(trial, rate):
         return False
     return name_in(dict.fromkeys(chosen), history.view.param_name) is not None
+
+
+def _chosen_others(trial: FrozenTrial, history: History) -> dict[str, Any]:
+    """Return the parameters beside the rate that a user chose, or that a dead trial had."""
+    chosen = {**internals.fixed_params(trial), **trial.params}
+    rate = history.view.param_name
+    return {
+        n: v for n, v in chosen.items() if n != rate and not (rate is None and is_known_name(n))
+    }
 
 
 def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:

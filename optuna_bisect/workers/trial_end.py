@@ -54,7 +54,7 @@ def record_end(
     warn_of_units(study, trial, state)
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):
         return
-    history = read_history(study, settings, exclude=trial.number)
+    history = read_history(study, settings, exclude=trial.number).of(attrs.search)
     curve = curve_of(trial, history.view.report_sign)
     if not curve.is_finite:
         attributes.write_verdict(study, trial, not_finite(curve, history.view.report_sign))

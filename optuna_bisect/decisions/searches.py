@@ -1,0 +1,104 @@
+"""The searches of a study, one for each configuration, and the one that leads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from optuna_bisect.decisions.outcome import find_outcome
+from optuna_bisect.search.running import led_by_running
+from optuna_bisect.verdicts.comparison import PROGRESS_RATIO
+from optuna_bisect.verdicts.curve import N_AVERAGED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna_bisect.decisions.outcome import Outcome
+    from optuna_bisect.search.probe import Probe
+    from optuna_bisect.study.history import History
+
+
+class Search(NamedTuple):
+    """The search of the rate for one configuration.
+
+    Attributes:
+        number: Number of the trial that began it; None where no trial belongs to a search.
+        held: The values of all other parameters.
+        history: What it may learn from.
+        outcome: Where it stands by itself.
+        dropped: Why it is not worth another probe, None where it is.
+    """
+
+    number: int | None
+    held: Mapping[str, Any]
+    history: History
+    outcome: Outcome
+    dropped: str | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the finished probes leave nothing to ask."""
+        return self.outcome.is_over or self.dropped is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to ask, and no running probe may change that."""
+        is_certain = self.dropped is not None or not _may_change(self.history)
+        return self.is_settled and is_certain
+
+    @property
+    def n_running(self) -> int:
+        """Number of its probes that run."""
+        return sum(r.role == "probe" for r in self.history.running)
+
+    @property
+    def strongest(self) -> Probe | None:
+        """The probe that speaks for the configuration, None while every one has collapsed."""
+        evidence = self.history.evidence()
+        return evidence and (evidence.incumbent or evidence.best_undershoot)
+
+    @property
+    def score(self) -> float:
+        """Loss that its best probe ended with, infinite while none was balanced."""
+        evidence = self.history.evidence()
+        best = evidence.incumbent if evidence else None
+        if evidence is None or best is None:
+            return math.inf
+        if best.value is not None:
+            return best.value
+        return float(np.mean(best.compared(evidence.horizon).losses[-N_AVERAGED:]))
+
+
+def read_searches(history: History) -> tuple[Search, ...]:
+    """Read every search of a study by number; without any the whole study counts as one."""
+    numbers = history.searches
+    if not numbers:
+        return (Search(None, {}, history, find_outcome(history)),)
+    parts = [(n, history.held(n), history.of(n)) for n in numbers]
+    return tuple(_named(Search(n, held, part, find_outcome(part))) for n, held, part in parts)
+
+
+def _named(search: Search) -> Search:
+    """Say on the winner which configuration it is the winner of."""
+    winner = search.outcome.winner
+    if winner is None or not search.held:
+        return search
+    named = replace(winner, params=dict(search.held))
+    return search._replace(outcome=search.outcome._replace(winner=named))
+
+
+def best_of(searches: Sequence[Search]) -> Search:
+    """Return the search whose best probe ended lowest, of equals the first; any while none has."""
+    return min(searches, key=lambda s: (s.outcome.winner is None, s.score))
+
+
+def _may_change(history: History) -> bool:
+    """Tell whether a running probe does so well that the incumbent may have to give way."""
+    evidence = history.evidence()
+    if evidence is None or history.is_overrun:
+        return False
+    running = history.running_probes()
+    return led_by_running(evidence, running, lead=1 / PROGRESS_RATIO) is not evidence

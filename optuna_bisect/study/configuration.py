@@ -1,0 +1,64 @@
+"""Configurations: the values of all parameters but the rate, which one search holds still.
+
+A search is named by the number of the trial that began it. What a trial really ran with decides
+whether the search may learn from it, not only the name: two workers may have drawn at one moment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Values = Mapping[str, Any]
+
+
+class Member(Protocol):
+    """A probe, finished or running."""
+
+    @property
+    def number(self) -> int:
+        """Number of the trial."""
+
+    @property
+    def search(self) -> int | None:
+        """Number of the trial that began its search, None where another sampler made it."""
+
+    @property
+    def others(self) -> Mapping[str, Any]:
+        """Values of the parameters that are not the rate."""
+
+
+def agree(a: Values, b: Values) -> bool:
+    """Tell whether two trials have the same value of every parameter that both have."""
+    return all(b[name] == value for name, value in a.items() if name in b)
+
+
+def held_by(members: Iterable[Member], search: int | None) -> dict[str, Any]:
+    """Return the values that a search holds: of each name, that of the lowest trial."""
+    held: dict[str, Any] = {}
+    for member in sorted(members, key=lambda m: m.number):
+        if member.search == search:
+            held = {**member.others, **held}
+    return held
+
+
+def is_inside(member: Member, search: int | None, held: Values) -> bool:
+    """Tell whether a search may learn from a probe: it ran with the values that are held."""
+    return member.search in (search, None) and agree(member.others, held)
+
+
+def find_searches(members: Iterable[Member]) -> tuple[int, ...]:
+    """Return the searches of a study by number.
+
+    Trials of other samplers are one search where they differ in nothing but the rate, and else
+    none.
+    """
+    known = list(members)
+    named = {m.search for m in known if m.search is not None}
+    if named or not known:
+        return tuple(sorted(named))
+    held = held_by(known, None)
+    is_one = all(agree(m.others, held) for m in known)
+    return (min(m.number for m in known),) if is_one else ()

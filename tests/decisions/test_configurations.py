@@ -1,0 +1,114 @@
+"""Which search a trial joins: workers spread over configurations, and meet when few are left.
+
+Covers ``decisions.searches`` and ``decisions.next_rate``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import optuna
+import pytest
+from configured_trainer import objective, settings
+from optuna.distributions import CategoricalDistribution
+
+import optuna_bisect as ob
+from optuna_bisect.decisions.configurations import choose_search, find_searches
+from optuna_bisect.decisions.next_rate import start_rate
+from optuna_bisect.decisions.searches import best_of, read_searches
+from optuna_bisect.study.history import History, Running, read_history
+
+
+def history_after(n_trials: int, n_configurations: int) -> History:
+    study = optuna.create_study(
+        sampler=ob.BisectionSampler(**settings(n_configurations)), pruner=ob.VerdictPruner()
+    )
+    study.optimize(objective, n_trials=n_trials)
+    return read_history(study)
+
+
+def waiting(number: int) -> Running:
+    return Running(number, None, None, is_local=False)
+
+
+def running(number: int, search: int) -> Running:
+    return Running(number, "probe", 1e-3, is_local=False, search=search)
+
+
+def test_the_first_workers_begin_different_configurations_then_share_them() -> None:
+    history = history_after(0, 3)._replace(n_configurations=3)
+    crowd = tuple(waiting(i) for i in range(5))
+    places = [choose_search(history._replace(running=crowd[:i]), i, {}) for i in range(5)]
+    assert places == [0, 1, 2, 0, 1]
+
+
+def test_with_one_configuration_every_worker_joins_the_first_one() -> None:
+    history = history_after(0, 1)
+    crowd = tuple(waiting(i) for i in range(4))
+    assert [choose_search(history._replace(running=crowd[:i]), i, {}) for i in range(4)] == [0] * 4
+
+
+def test_a_search_that_nobody_works_on_comes_before_a_new_one() -> None:
+    history = history_after(2, 3)
+    assert choose_search(history, 2, {}) == 0
+    assert choose_search(history._replace(running=(running(2, 0),)), 3, {}) == 3
+
+
+def test_chosen_values_join_the_search_that_holds_them_or_begin_their_own() -> None:
+    history = history_after(2, 1)
+    held = history.held(0)
+    assert choose_search(history, 2, held) == 0
+    assert choose_search(history, 2, {"optimizer": held["optimizer"]}) == 0
+    assert choose_search(history, 2, {"optimizer": "another"}) == 2
+
+
+@pytest.fixture(scope="module")
+def finished() -> History:
+    return history_after(100, 6)
+
+
+def test_when_all_searches_are_over_there_is_nothing_to_join(finished) -> None:
+    assert all(s.is_over for s in find_searches(finished))
+    assert choose_search(finished, 999, {}) is None
+
+
+def test_the_best_search_ended_lowest_and_is_not_dropped(finished) -> None:
+    searches = find_searches(finished)
+    best = best_of(searches)
+    assert best.score == min(s.score for s in searches)
+    assert best.dropped is None
+    assert best.outcome.winner.params == best.held
+
+
+def rate_for(history: History, **held) -> float | None:
+    return start_rate(read_searches(history), history, held)
+
+
+def test_rates_are_transferred_within_a_group_only(finished) -> None:
+    assert 0.03 < rate_for(finished, optimizer="sgd") < 0.3
+    assert 6e-4 < rate_for(finished, optimizer="adam") < 6e-3
+    assert rate_for(finished, optimizer="another") is None
+    one_group = finished._replace(group_by=())
+    assert rate_for(one_group, optimizer="another") == rate_for(one_group, optimizer="sgd")
+
+
+def test_a_category_that_does_not_move_the_rate_makes_no_groups(finished) -> None:
+    """Activations were drawn at random, so that their best rates are the same in the mean."""
+    space = {"activation": CategoricalDistribution(["relu", "tanh"])}
+    searches = [
+        s._replace(held={"activation": ("relu", "tanh")[i % 2]})
+        for i, s in enumerate(s for s in read_searches(finished) if s.held["optimizer"] == "adam")
+    ]
+    history = finished._replace(space=space)
+    assert len(searches) > 1
+    assert start_rate(searches, history, {"activation": "relu"}) == pytest.approx(
+        math.exp(sum(math.log(s.outcome.winner.lr) for s in searches) / len(searches)), rel=0.5
+    )
+
+
+def test_a_batch_four_times_as_large_starts_at_twice_the_rate(finished) -> None:
+    (search,) = [best_of(read_searches(finished))]
+    searches = [search._replace(held={"batch_size": 32})]
+    history = finished._replace(space={}, group_by=None)
+    before = start_rate(searches, history, {"batch_size": 32})
+    assert start_rate(searches, history, {"batch_size": 128}) == pytest.approx(2 * before)
