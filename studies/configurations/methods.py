@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
@@ -14,7 +14,8 @@ from optuna_bisect.decisions.final_plan import plan_final
 from optuna_bisect.decisions.searches import best_of, read_searches
 from optuna_bisect.search.horizon import EXPONENT
 from optuna_bisect.study.history import read_history
-from studies.configurations.tasks import Config
+from studies.configurations.smac_facade import run_smac
+from studies.configurations.tasks import Config, Found
 from studies.configurations.training import N_REPORTS, cosine, train
 
 if TYPE_CHECKING:
@@ -26,17 +27,11 @@ if TYPE_CHECKING:
 
 # Budgets in full runs.
 BUDGETS = (1, 3, 10)
+# For short runs: the share of a full run that each gets, by budget: 20, 30 and 40 trials.
+SHORT = {1: 0.05, 3: 0.1, 10: 0.25}
 # For ours: the share of a full run that a probe gets, and how many configurations, by budget. A
 # configuration costs about one and a half probes.
 PLANS = {1: (0.02, 30), 3: (0.03, 60), 10: (0.06, 100)}
-
-
-class Found(NamedTuple):
-    """What a method recommends: a configuration with its rate, and the updates paid for it."""
-
-    config: Config
-    lr: float
-    n_paid: int
 
 
 class Usual:
@@ -74,6 +69,28 @@ class Usual:
         study.optimize(objective)
         best = min(study.trials, key=_by_length_and_loss)
         return Found(_config_of(best), best.params["lr"], n_paid)
+
+
+class Short:
+    """A study of short runs, each with a cosine of its own length: what a small budget invites."""
+
+    def __init__(self, sampler: Callable[[int], BaseSampler]) -> None:
+        self._sampler = sampler
+
+    def __call__(self, task: Task, seed: int, budget: int) -> Found:
+        """Spend a budget of full runs."""
+        n_steps = round(SHORT[budget] * task.n_steps)
+
+        def objective(trial: optuna.Trial) -> float:
+            config, lr = task.suggest(trial)
+            *_, (_, loss) = train(task, config, lr, seed, n_steps, shape=cosine)
+            return loss if math.isfinite(loss) else math.inf
+
+        n_trials = budget * task.n_steps // n_steps
+        study = optuna.create_study(sampler=self._sampler(seed))
+        study.optimize(objective, n_trials)
+        best = study.best_trial
+        return Found(_config_of(best), best.params["lr"], n_trials * n_steps)
 
 
 def _by_length_and_loss(trial: FrozenTrial) -> tuple[int, float]:
@@ -148,6 +165,8 @@ METHODS = {
     "qmc-halving": Usual(
         lambda seed: QMCSampler(seed=seed, scramble=True), SuccessiveHalvingPruner
     ),
+    "tpe-short": Short(lambda seed: TPESampler(seed=seed)),
+    "smac-hyperband": run_smac,
     "ours-tpe": Ours(lambda seed: TPESampler(seed=seed)),
     "ours-random": Ours(lambda seed: RandomSampler(seed=seed)),
 }

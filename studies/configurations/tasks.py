@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import optuna
 
 LOW, HIGH = 1e-6, 1.0
+DECAYS, DROPOUTS = (1e-6, 1e-1), (0.0, 0.5)
+OPTIMIZERS, BATCH_SIZES = ("momentum", "adamw"), (16, 32, 64)
 
 
 class Config(NamedTuple):
@@ -29,6 +31,14 @@ class Config(NamedTuple):
     dropout: float
     batch_size: int
     width: int
+
+
+class Found(NamedTuple):
+    """What a method recommends: a configuration with its rate, and the updates paid for it."""
+
+    config: Config
+    lr: float
+    n_paid: int
 
 
 class Task(NamedTuple):
@@ -49,11 +59,11 @@ class Task(NamedTuple):
     def suggest(self, trial: optuna.Trial) -> tuple[Config, float]:
         """Ask for the six parameters, the rate last."""
         config = Config(
-            trial.suggest_categorical("optimizer", ["momentum", "adamw"]),
-            trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
-            trial.suggest_float("dropout", 0.0, 0.5),
-            trial.suggest_categorical("batch_size", [16, 32, 64]),
-            trial.suggest_categorical("width", list(self.widths)),
+            trial.suggest_categorical("optimizer", OPTIMIZERS),
+            trial.suggest_float("weight_decay", *DECAYS, log=True),
+            trial.suggest_float("dropout", *DROPOUTS),
+            trial.suggest_categorical("batch_size", BATCH_SIZES),
+            trial.suggest_categorical("width", self.widths),
         )
         return config, trial.suggest_float("lr", LOW, HIGH, log=True)
 
