@@ -15,8 +15,8 @@ from optuna_bisect.decisions.running_verdict import judge_beside, judge_probe
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes
 from optuna_bisect.study.finished import curve_of, rate_of
-from optuna_bisect.study.history import recent_history
 from optuna_bisect.study.liveness import note_alive
+from optuna_bisect.study.reading import recent_history
 from optuna_bisect.study.settings import Settings
 from optuna_bisect.verdicts.classifier import not_finite
 
@@ -80,7 +80,8 @@ class VerdictPruner(BasePruner):
     def _prune_probe(
         self, study: Study, trial: FrozenTrial, attrs: attributes.Attrs, probe_steps: int | None
     ) -> bool:
-        history = recent_history(study, trial, Settings(report_direction=self._report_direction))
+        settings = Settings(report_direction=self._report_direction)
+        history = recent_history(study, trial, settings, rung=attrs.rung or 0)
         rate = rate_of(trial, history.view)
         curve = curve_of(trial, history.view.report_sign)
         if rate is None and not curve.is_finite and "overshoot" in self._cuts:

@@ -15,11 +15,11 @@ from optuna.trial import TrialState
 from optuna_bisect._checks import check_steps, check_type
 from optuna_bisect._guarded_pruner import guard_pruner
 from optuna_bisect._logger import logger
+from optuna_bisect._parameter import fit_into
 from optuna_bisect.decisions import rate_name
 from optuna_bisect.decisions.winner import plan_warm_start
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.history import read_history
-from optuna_bisect.study.parameter import fit_into
+from optuna_bisect.study.reading import read_history
 from optuna_bisect.study.settings import Settings, check_sampler, check_single_objective
 from optuna_bisect.workers.configuration import MISSING, begin_anew, held_value
 from optuna_bisect.workers.exit_guard import fail_at_exit
@@ -80,6 +80,9 @@ class BisectionSampler(BaseSampler):
         group_by: Names of the parameters whose values want rates of their own: a search begins
             where those with the same values ended. None: the categorical ones whose best rates
             turn out to differ.
+        n_rungs: Number of probe lengths. On each rung above the first the best third of the
+            configurations goes on, with probes three times as long that begin at the rates found
+            so far (successive halving). 1: all is decided by probes of one length.
 
     Raises:
         ValueError: On settings outside their range; from the first trial on where the study has
@@ -107,6 +110,7 @@ class BisectionSampler(BaseSampler):
         warm_start: float | None = None,
         n_configurations: int = 1,
         group_by: Sequence[str] | None = None,
+        n_rungs: int = 1,
     ) -> None:
         probe_steps, final_steps = check_steps(probe_steps, final_steps)
         check_sampler(independent_sampler)
@@ -125,6 +129,7 @@ class BisectionSampler(BaseSampler):
             warm_start=warm_start,
             n_configurations=n_configurations,
             group_by=group_by,
+            n_rungs=n_rungs,
         )
         default = TPESampler if self._settings.n_configurations != 1 else RandomSampler
         own = default(seed=self._settings.seed)
@@ -264,7 +269,8 @@ class BisectionSampler(BaseSampler):
         is_wrong = chosen is None and rate_name.is_plainly_wrong(name, own)
         if rate_range is None and not is_wrong:
             return None
-        history = read_history(study, self._settings, exclude=trial.number)
+        rung = attrs.rung or 0
+        history = read_history(study, self._settings, exclude=trial.number, rung=rung)
         if rate_range is None:
             rate_range = rate_name.wrong_range(name, distribution, history.view.param_name)
             if rate_range is None:

@@ -20,7 +20,7 @@ from optuna_bisect.figures.progress import read_progress
 from optuna_bisect.figures.summary import row_of, summarize
 from optuna_bisect.figures.words import format_progress, format_trial
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,13 +26,20 @@ def find_searches(history: History) -> tuple[Search, ...]:
     return tuple(s._replace(dropped=_why_dropped(s, searches, history)) for s in searches)
 
 
+def is_settled(history: History) -> bool:
+    """Tell whether the finished probes of a rung leave nothing to ask in any search."""
+    searches = find_searches(history)
+    n_expected = history.n_configurations if history.below is None else 1
+    return len(searches) >= n_expected and all(s.is_settled for s in searches)
+
+
 def choose_search(history: History, number: int, chosen: Mapping[str, Any]) -> int | None:
     """Choose the search that a new probe joins: its own number to begin one; None if all are over.
 
     ``chosen`` are other parameters that a user chose for this trial. Workers work on different
     configurations as long as there are some, then on one together.
     """
-    searches = find_searches(history) if history.searches else ()
+    searches = tuple(s for s in find_searches(history) if s.number is not None)
     if not searches and history.is_exhausted:
         # Every trial ended before it had a rate.
         return None
@@ -43,7 +50,8 @@ def choose_search(history: History, number: int, chosen: Mapping[str, Any]) -> i
             return number
         searches = (fitting,)
     crowd = {s.number: s.n_running for s in searches if not s.is_over and s.number is not None}
-    n_new = 0 if chosen else history.n_configurations - len(searches)
+    may_begin = not chosen and history.below is None
+    n_new = history.n_configurations - len(searches) if may_begin else 0
     # Trials that have no role yet will choose before this one.
     ahead = [r.number for r in history.running if r.role is None and r.number < number]
     for chooser in [*ahead, number]:

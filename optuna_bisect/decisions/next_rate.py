@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import CategoricalDistribution
 
+from optuna_bisect.decisions.outcome import find_outcome
 from optuna_bisect.decisions.searches import read_searches
 from optuna_bisect.search.grid import SPACING
+from optuna_bisect.search.horizon import correct
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.proposal import choose
 from optuna_bisect.search.running import answer, led_by_running
@@ -78,12 +80,26 @@ def part_of(
     ``drawn`` are the values of other parameters that the trial being decided on has already.
     """
     part = history.of(search)
-    if search is None or history.n_configurations < 2 or part.finished.probes:
+    if search is None or part.finished.probes:
+        return part
+    if history.below is not None:
+        return part._replace(warm_start=_carried(history, search))
+    if history.n_configurations < 2:
         return part
     running = [r.rate for r in part.running if r.question == "warm" and r.rate is not None]
     held = {**drawn, **history.held(search)}
     start = running[0] if running else start_rate(read_searches(history), history, held)
     return part if start is None else part._replace(warm_start=start)
+
+
+def _carried(history: History, search: int) -> float | None:
+    """Return the rate that a search ended with on the rung below, corrected for longer probes."""
+    below = history.below
+    outcome = None if below is None else find_outcome(below.of(search))
+    if outcome is None or outcome.winner is None:
+        return None
+    steps = history.view.probe_steps
+    return correct(outcome.winner.lr, outcome.horizon, steps, history.exponent)
 
 
 def start_rate(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from optuna_bisect.decisions.configurations import choose_search
 from optuna_bisect.decisions.final_plan import FinalPlan, plan_final
 from optuna_bisect.decisions.outcome import doubt_about
-from optuna_bisect.decisions.searches import best_of, read_searches
+from optuna_bisect.decisions.searches import leader_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,7 @@ class Decision(NamedTuple):
         wait_for: Number of the trial to wait for.
         plan: What the final trial is given.
         search: Number of the trial that began the search of a probe, its own for a new one.
+        rung: Rung of a probe, 0 for the lowest.
     """
 
     role: Role | None
@@ -39,6 +40,7 @@ class Decision(NamedTuple):
     wait_for: int | None = None
     plan: FinalPlan | None = None
     search: int | None = None
+    rung: int = 0
 
 
 def decide(
@@ -58,8 +60,9 @@ def decide(
     be dead, or in another thread of this process; ``exponent`` is that of the horizon law;
     ``chosen`` are other parameters that the user chose.
     """
+    lowest = history.rungs[0]
     if is_fixed or not history.has_final:
-        return Decision("probe", search=choose_search(history, number, chosen))
+        return Decision("probe", search=choose_search(lowest, number, chosen))
     if history.done_by is not None:
         return Decision(
             "surplus", f"nothing left to do: final trial {history.done_by} is complete"
@@ -77,10 +80,11 @@ def decide(
             if may_wait and (other.is_local or other.is_doubtful):
                 return Decision(None, wait_for=other.number)
             return Decision("surplus", f"final trial {other.number} is running elsewhere")
-    search = choose_search(history, number, chosen)
-    if search is not None:
-        return Decision("probe", search=search)
-    return _decide_over(best_of(read_searches(history)), number, exponent)
+    for rung in history.rungs:
+        search = choose_search(rung, number, {} if rung.below else chosen)
+        if search is not None:
+            return Decision("probe", search=search, rung=rung.rung)
+    return _decide_over(leader_of(history), number, exponent)
 
 
 def forestalled_by(history: History, number: int) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from optuna_bisect.decisions.outcome import find_outcome
 from optuna_bisect.search.running import led_by_running
+from optuna_bisect.study.configuration import REDUCTION
 from optuna_bisect.verdicts.comparison import PROGRESS_RATIO
 from optuna_bisect.verdicts.curve import N_AVERAGED
 
@@ -74,11 +75,30 @@ class Search(NamedTuple):
 
 def read_searches(history: History) -> tuple[Search, ...]:
     """Read every search of a study by number; without any the whole study counts as one."""
-    numbers = history.searches
+    numbers = history.searches if history.below is None else promoted(history.below)
     if not numbers:
         return (Search(None, {}, history, find_outcome(history)),)
-    parts = [(n, history.held(n), history.of(n)) for n in numbers]
+    lowest = history.rungs[0]
+    parts = [(n, lowest.held(n), history.of(n)) for n in numbers]
     return tuple(_named(Search(n, held, part, find_outcome(part))) for n, held, part in parts)
+
+
+def promoted(history: History) -> tuple[int, ...]:
+    """Return the searches that go on to the rung above: the best third, and one at least."""
+    searches = read_searches(history)
+    able = [s for s in searches if s.number is not None and s.outcome.winner is not None]
+    n_promoted = math.ceil(len(searches) / REDUCTION)
+    best = sorted(able, key=lambda s: s.score)[:n_promoted]
+    return tuple(sorted(s.number for s in best if s.number is not None))
+
+
+def leader_of(history: History) -> Search:
+    """Return the search that leads on the highest rung where any has a winner."""
+    for rung in reversed(history.rungs):
+        best = best_of(read_searches(rung))
+        if best.outcome.winner is not None:
+            return best
+    return best_of(read_searches(history.rungs[0]))
 
 
 def _named(search: Search) -> Search:

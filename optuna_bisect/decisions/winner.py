@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optuna_bisect.decisions.configurations import find_searches
+from optuna_bisect.decisions.configurations import is_settled
 from optuna_bisect.decisions.outcome import Winner
-from optuna_bisect.decisions.searches import best_of
+from optuna_bisect.decisions.searches import leader_of
 from optuna_bisect.search.horizon import correct
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -28,9 +28,8 @@ def find_winner(study: Study) -> Winner | None:
         overshot.
     """
     history = read_history(study)
-    searches = find_searches(history)
-    is_over = all(s.is_settled for s in searches) and len(searches) >= history.n_configurations
-    return best_of(searches).outcome.winner if is_over or not history.has_final else None
+    is_over = all(map(is_settled, history.rungs))
+    return leader_of(history).outcome.winner if is_over or not history.has_final else None
 
 
 def plan_warm_start(previous: Study, probe_steps: int | None, exponent: float) -> float:
@@ -39,7 +38,7 @@ def plan_warm_start(previous: Study, probe_steps: int | None, exponent: float) -
     This is the rate of the winner of ``previous``, corrected where probes now have another length.
     A study without a winner is refused by a ValueError.
     """
-    outcome = best_of(find_searches(read_history(previous))).outcome
+    outcome = leader_of(read_history(previous)).outcome
     if outcome.winner is None or find_winner(previous) is None:
         raise ValueError(
             f"from_study needs a study with a winner but got {previous.study_name!r}, which has "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from optuna_bisect.figures.summary import summarize
 from optuna_bisect.study import attributes, internals, liveness
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 from optuna_bisect.study.settings import Settings
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from optuna_bisect.decisions.winner import find_winner
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.finished import rate_of, reports_of
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -104,8 +104,10 @@ def _is_point(row: Any) -> bool:
 READERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("role", "verdict", "reason", "question", "param"), _word),
     **dict.fromkeys(("low", "high", "start_lr", "lr", "claim", "exponent"), _number),
-    **dict.fromkeys(("probe_steps", "final_steps", "max_probes", "n_configurations"), _count),
-    **dict.fromkeys(("number", "seed", "winner", "judge", "search"), _index),
+    **dict.fromkeys(
+        ("probe_steps", "final_steps", "max_probes", "n_configurations", "n_rungs"), _count
+    ),
+    **dict.fromkeys(("number", "seed", "winner", "judge", "search", "rung"), _index),
     **dict.fromkeys(("confidence", "cool_down"), _share),
     "first_step": _whole,
     "asked": _flag,

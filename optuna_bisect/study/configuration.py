@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
     Values = Mapping[str, Any]
 
+# Successive halving: the best third goes on, with probes three times as long (Jamieson and
+# Talwalkar 2016, Non-stochastic best arm identification; its factor in Li et al. 2018, Hyperband).
+REDUCTION = 3
+# A probe is shorter than this share of the full run.
+_LONGEST_SHARE = 0.5
+
 
 class Member(Protocol):
     """A probe, finished or running."""
@@ -28,6 +34,19 @@ class Member(Protocol):
     @property
     def others(self) -> Mapping[str, Any]:
         """Values of the parameters that are not the rate."""
+
+
+def rung_steps(probe_steps: int, rung: int) -> int:
+    """Return the length of a probe on a rung, by that on the lowest one."""
+    return int(probe_steps * REDUCTION**rung)
+
+
+def top_rung(probe_steps: int | None, final_steps: int | None, n_rungs: int) -> int:
+    """Return the highest rung whose probes are still much shorter than the full run."""
+    if probe_steps is None or final_steps is None:
+        return 0
+    limit = _LONGEST_SHARE * final_steps
+    return max(r for r in range(n_rungs) if r == 0 or rung_steps(probe_steps, r) <= limit)
 
 
 def agree(a: Values, b: Values) -> bool:

@@ -10,13 +10,13 @@ from weakref import WeakKeyDictionary
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
+from optuna_bisect._parameter import as_rate, find_rate_name, name_in
 from optuna_bisect.search.assessment import assess
 from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.running import founded
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.configuration import is_inside
-from optuna_bisect.study.parameter import as_rate, find_rate_name, name_in
 from optuna_bisect.verdicts.curve import Curve
 
 if TYPE_CHECKING:
@@ -212,7 +212,10 @@ def rate_of(trial: FrozenTrial, view: View) -> float | None:
 
 def others_of(trial: FrozenTrial, view: View) -> dict[str, Any]:
     """Return a trial's parameters without the rate."""
-    return {name: value for name, value in trial.params.items() if name != view.param_name}
+    # A copy, taken at once: in memory another thread may be suggesting at this moment.
+    params = dict(trial.params)
+    rate = name_in(params, view.param_name)
+    return {name: value for name, value in params.items() if name != rate}
 
 
 def _find_horizon(trials: Sequence[FrozenTrial], view: View) -> int | None:

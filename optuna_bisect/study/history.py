@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import ReferenceType, ref
 
-from optuna.distributions import FloatDistribution
-from optuna.study import StudyDirection
-from optuna.trial import TrialState
-
+from optuna_bisect.search.horizon import EXPONENT
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.study import attributes, internals, liveness
+from optuna_bisect.study import internals
 from optuna_bisect.study.configuration import find_searches, held_by, is_inside
-from optuna_bisect.study.finished import (
-    View,
-    curve_of,
-    others_of,
-    read_finished,
-    recall_finished,
-)
-from optuna_bisect.study.parameter import as_rate, find_rate_name, name_in
-from optuna_bisect.study.settings import Settings, check_single_objective
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from optuna.distributions import BaseDistribution
-    from optuna.study import Study
-    from optuna.trial import FrozenTrial
+    from optuna.distributions import BaseDistribution, FloatDistribution
 
     from optuna_bisect.search.evidence import Evidence
-    from optuna_bisect.study.finished import Finished
+    from optuna_bisect.study.finished import Finished, View
     from optuna_bisect.verdicts.curve import Curve
 
-# Share of a running trial's time that may go into reading what the others found.
-MAX_READING_SHARE = 0.01
-# Seconds between two readings at least: what others found in less can wait.
-LEAST_READING_GAP = 0.1
 # Probes of idle workers do not count as spent, up to this many times what the user allows.
 IDLE_FACTOR = 3
 
@@ -88,6 +67,9 @@ class History(NamedTuple):
         n_configurations: How many configurations a rate is searched for.
         group_by: Names of the parameters whose values want rates of their own, None if unknown.
         space: Latest distribution of every parameter that is not the rate.
+        exponent: Power by which the best constant rate falls with the length of a run.
+        below: The same study on the rung below this one, where probes are shorter; None on the
+            lowest rung.
     """
 
     view: View
@@ -103,6 +85,18 @@ class History(NamedTuple):
     n_configurations: int = 1
     group_by: Sequence[str] | None = None
     space: Mapping[str, BaseDistribution] = MappingProxyType({})
+    exponent: float = EXPONENT
+    below: History | None = None
+
+    @property
+    def rungs(self) -> tuple[History, ...]:
+        """The study on every rung up to this one, the lowest first."""
+        return (self,) if self.below is None else (*self.below.rungs, self)
+
+    @property
+    def rung(self) -> int:
+        """Number of the rung, 0 for the lowest."""
+        return 0 if self.below is None else 1 + self.below.rung
 
     @property
     def has_final(self) -> bool:
@@ -184,133 +178,3 @@ class History(NamedTuple):
             for r in self.running
             if r.rate is not None and r.curve is not None and r.curve.horizon >= least_horizon
         ]
-
-
-def read_history(
-    study: Study, settings: Settings | None = None, *, exclude: int | None = None
-) -> History:
-    """Read a study; ``exclude`` is the number of the running trial that is being decided on.
-
-    What ``settings`` leave open is taken from the trials. All trials are read, also where
-    Hyperband hands out a part of the study. A study with several objectives is refused by a
-    ValueError.
-    """
-    direction = check_single_objective(study)
-    attributes.forget_ignored()
-    known = settings or Settings()
-    threads = liveness.live_threads() if internals.in_optimize(study) else None
-    trials = internals.all_trials(study)
-    # A finished trial may have the same number where rows were deleted.
-    others = [t for t in trials if t.number != exclude or t.state.is_finished()]
-    recorded, param = attributes.recorded_settings(others), attributes.latest(others, "param")
-    rate_name = find_rate_name(t.distributions for t in others)
-    view = View(
-        known.param_name or param or rate_name,
-        known.probe_steps or recorded.get("probe_steps"),
-        *_signs(direction, known.report_direction or recorded.get("report_direction")),
-    )
-    finished = [t for t in trials if t.state.is_finished()]
-    # A database is not read at one moment: a verdict may be there and its rate still missing.
-    name = view.param_name
-    judged = {t.number: t for t in others if name in t.params and attributes.is_judged(t)}
-    past = recall_finished(study, finished, view)
-    if judged:
-        # A verdict counts from the moment that it is written, also where its worker died then.
-        past = read_finished(finished, view, judged=tuple(judged.values()), earlier=past)
-    history = History(
-        view=view,
-        finished=past,
-        running=tuple(
-            _to_running(t, view, known.stale_after)
-            for t in others
-            if t.state == TrialState.RUNNING and t.number not in judged
-            if not liveness.is_dead(t, known.stale_after, threads)
-        ),
-        distribution=_latest_range(others, view.param_name),
-        final_steps=known.final_steps or recorded.get("final_steps"),
-        max_probes=known.max_probes or recorded.get("max_probes"),
-        cool_down=_cool_down_of(known, others),
-        warm_start=known.warm_start,
-        rate_name=rate_name,
-        recorded_param=param,
-        n_configurations=known.n_configurations or recorded.get("n_configurations") or 1,
-        group_by=known.group_by if known.group_by is not None else recorded.get("group_by"),
-        space=_space_of(others, view.param_name),
-    )
-    attributes.say_ignored(study)
-    return history
-
-
-def _cool_down_of(known: Settings, trials: Sequence[FrozenTrial]) -> float | None:
-    """Take what the user said about the full run, else what ``BisectionLR`` wrote on a probe."""
-    return attributes.latest(trials, "cool_down") if known.cool_down is None else known.cool_down
-
-
-def _latest_range(trials: Sequence[FrozenTrial], name: str | None) -> FloatDistribution | None:
-    found = (t.distributions.get(name_in(t.distributions, name) or "") for t in reversed(trials))
-    return next((d for d in found if isinstance(d, FloatDistribution)), None)
-
-
-def _space_of(trials: Sequence[FrozenTrial], rate: str | None) -> dict[str, BaseDistribution]:
-    """Return the latest distribution of every parameter that is not the rate."""
-    return {
-        n: d for t in trials if len(t.params) > 1 for n, d in t.distributions.items() if n != rate
-    }
-
-
-class _Reading(NamedTuple):
-    storage: ReferenceType[object]
-    trial_id: int
-    history: History
-    taken_at: float
-    cost: float
-
-
-# For speed only: each thread's last reading for a running trial.
-_last = threading.local()
-
-
-def recent_history(study: Study, trial: FrozenTrial, settings: Settings) -> History:
-    """Read a study for a running trial and without it, but not at every report.
-
-    A reading of a database carries the reports of all running trials, so that one at each report
-    would take quadratic time. A reading is used until it has become cheap beside the time since:
-    for seconds at worst, where storage is slow.
-    """
-    storage, now = internals.storage_of(study), time.monotonic()
-    last: _Reading | None = getattr(_last, "reading", None)
-    # Trials of two storages may have one number.
-    if last and last.trial_id == internals.trial_id(trial) and last.storage() is storage:
-        gap = max(last.cost / MAX_READING_SHARE, LEAST_READING_GAP)
-        if now < last.taken_at + gap:
-            return last.history
-    history = read_history(study, settings, exclude=trial.number)
-    done = time.monotonic()
-    _last.reading = _Reading(ref(storage), internals.trial_id(trial), history, done, done - now)
-    return history
-
-
-def _signs(direction: StudyDirection, report_direction: str | None) -> tuple[int, int]:
-    """Return the factors that turn reports and values into something to minimise."""
-    value = -1 if direction == StudyDirection.MAXIMIZE else 1
-    if report_direction is None:
-        return value, value
-    return (-1 if report_direction == "maximize" else 1), value
-
-
-def _to_running(trial: FrozenTrial, view: View, stale_after: float | None) -> Running:
-    attrs = attributes.read(trial)
-    name = name_in(trial.params, view.param_name)
-    rate = as_rate(trial.params.get(name or "", attrs.claim))
-    return Running(
-        trial.number,
-        attrs.role,
-        rate,
-        liveness.is_same_process(attrs.worker),
-        liveness.age_of(trial),
-        curve_of(trial, view.report_sign) if attrs.role == "probe" else None,
-        attrs.question,
-        liveness.is_doubtful(trial, stale_after),
-        attrs.search,
-        others_of(trial, view),
-    )

@@ -49,6 +49,7 @@ class Settings:
     final_schedule: str | float | None = None
     n_configurations: int | None = None
     group_by: Sequence[str] | None = None
+    n_rungs: int | None = None
 
     def __post_init__(self) -> None:
         """Reject settings outside their range, saying what came; keep plain Python values."""
@@ -67,6 +68,7 @@ class Settings:
                 check_positive, "n_configurations", self.n_configurations, whole=True
             ),
             group_by=optional(check_names, "group_by", self.group_by),
+            n_rungs=optional(check_positive, "n_rungs", self.n_rungs, whole=True),
         )
         if self.final_schedule is not None:
             cool_down_of(self.final_schedule)

@@ -6,10 +6,10 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from optuna_bisect._parameter import fit_into
 from optuna_bisect.decisions.next_rate import part_of, propose_rate
 from optuna_bisect.study import attributes
-from optuna_bisect.study.history import read_history
-from optuna_bisect.study.parameter import fit_into
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from optuna.distributions import FloatDistribution
@@ -50,7 +50,7 @@ def ask_rate(
         attributes.write(study, trial, claim=rate)
         if _is_kept(study, trial, settings, part, rate):
             break
-        history = read_history(study, settings, exclude=trial.number)
+        history = read_history(study, settings, exclude=trial.number, rung=own.rung or 0)
     is_new_name = param_name != history.recorded_param
     attributes.write(
         study,
@@ -81,7 +81,8 @@ def _find_clashes(
     study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
 ) -> list[int]:
     """Return the trials of live workers that took this rate since ``history`` was read."""
-    now = read_history(study, settings, exclude=trial.number).of(attributes.read(trial).search)
+    own = attributes.read(trial)
+    now = read_history(study, settings, exclude=trial.number, rung=own.rung or 0).of(own.search)
     known = {p.number for p in history.finished.probes}
     taken = {r.number: r.rate for r in now.running if r.rate is not None}
     taken |= {p.number: p.rate for p in now.finished.probes if p.number not in known}

@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from optuna_bisect._logger import logger
+from optuna_bisect._parameter import is_known_name, name_in
 from optuna_bisect.decisions.next_rate import is_idle, part_of
 from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.configuration import rung_steps
 from optuna_bisect.study.liveness import note_alive, utc_now, worker_id
-from optuna_bisect.study.parameter import is_known_name, name_in
+from optuna_bisect.study.reading import read_history
 from optuna_bisect.workers.configuration import draw_configuration
 from optuna_bisect.workers.heartbeat_guard import beat
 from optuna_bisect.workers.waiting import Patience
@@ -50,7 +51,9 @@ def take_role(
                 f"Final trial {trial.number} begins, but its rate is {decision.plan.doubt}."
             )
     if decision.role == "probe" and decision.search == trial.number:
-        attributes.write(study, trial, held=draw_configuration(study, history, sampler) or None)
+        attributes.write(
+            study, trial, held=draw_configuration(study, history.rungs[0], sampler) or None
+        )
     seed = settings.study_seed(study.study_name)
     attributes.write(
         study,
@@ -58,7 +61,7 @@ def take_role(
         number=trial.number,
         # Under ask-and-tell the thread that will run the trial is not known.
         worker=worker_id() if internals.in_optimize(study) else None,
-        probe_steps=settings.probe_steps,
+        probe_steps=_probe_steps(settings, decision.rung),
         final_steps=settings.final_steps,
         max_probes=settings.max_probes if history.has_final else None,
         seed=seed + 1 if decision.role == "final" else seed,
@@ -67,14 +70,21 @@ def take_role(
         alive=utc_now().isoformat() if settings.stale_after else None,
         report_direction=settings.report_direction,
         search=decision.search,
+        rung=decision.rung or None,
         n_configurations=settings.n_configurations,
         group_by=None if settings.group_by is None else list(settings.group_by),
+        n_rungs=settings.n_rungs,
     )
     if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
         decision = _reconsider(study, trial, settings)
     # The role comes last: others wait for it, and then rely on all the rest.
     attributes.write(study, trial, reason=decision.reason, role=decision.role)
     return _confirm(study, trial, settings) if decision.role == "final" else decision
+
+
+def _probe_steps(settings: Settings, rung: int) -> int | None:
+    steps = settings.probe_steps
+    return steps if steps is None else rung_steps(steps, rung)
 
 
 def _reconsider(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
@@ -106,7 +116,7 @@ def _wait_for_decision(
             exponent=settings.horizon_exponent,
             chosen=_chosen_others(trial, history),
         )
-        part = part_of(history, decision.search)
+        part = part_of(history.rungs[decision.rung], decision.search)
         if decision.role == "probe" and _is_put_off(study, trial, part, patience, read_at):
             decision = Decision(None, "others are asking all that is worth asking")
         if decision.role is not None:

@@ -11,9 +11,9 @@ from optuna.samplers import BaseSampler, GPSampler, QMCSampler, RandomSampler, T
 
 import optuna_bisect as ob
 from optuna_bisect.decisions.final_plan import plan_final
-from optuna_bisect.decisions.searches import best_of, read_searches
+from optuna_bisect.decisions.searches import leader_of
 from optuna_bisect.search.horizon import EXPONENT
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 from studies.configurations.smac_facade import run_smac
 from studies.configurations.tasks import Config, Found
 from studies.configurations.training import N_REPORTS, cosine, train
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 BUDGETS = (1, 3, 10)
 # For short runs: the share of a full run that each gets, by budget: 20, 30 and 40 trials.
 SHORT = {1: 0.05, 3: 0.1, 10: 0.25}
-# For ours: the share of a full run that a probe gets, and how many configurations, by budget. A
-# configuration costs about one and a half probes.
-PLANS = {1: (0.02, 30), 3: (0.03, 60), 10: (0.06, 100)}
+# For ours: the share of a full run that a probe gets, how many configurations, and how many
+# lengths of probes, by budget. A configuration costs about one and a half probes.
+PLANS = {1: (0.02, 12, 2), 3: (0.02, 30, 3), 10: (0.03, 80, 3)}
 
 
 class Usual:
@@ -113,7 +113,7 @@ class Ours:
 
     def __call__(self, task: Task, seed: int, budget: int) -> Found:
         """Search as many configurations as the budget allows, with probes as long."""
-        share, n_configurations = PLANS[budget]
+        share, n_configurations, n_rungs = PLANS[budget]
         n_paid, limit = 0, budget * task.n_steps
 
         def objective(trial: optuna.Trial) -> float:
@@ -137,6 +137,7 @@ class Ours:
             probe_steps=round(share * task.n_steps),
             final_steps=task.n_steps,
             n_configurations=n_configurations,
+            n_rungs=n_rungs,
             independent_sampler=self._sampler(seed),
             final_schedule="cosine",
             seed=seed,
@@ -148,8 +149,7 @@ class Ours:
 
 def _recommend(study: optuna.Study, n_paid: int) -> Found:
     """Take what a final trial would be given, also where the budget cut the search short."""
-    history = read_history(study)
-    best = best_of(read_searches(history))
+    best = leader_of(read_history(study))
     plan = plan_final(best.history, best.outcome._replace(is_over=True), EXPONENT)
     if plan is None:
         raise RuntimeError(f"no winner after {len(study.trials)} trials")

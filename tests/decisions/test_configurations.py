@@ -16,7 +16,8 @@ import optuna_bisect as ob
 from optuna_bisect.decisions.configurations import choose_search, find_searches
 from optuna_bisect.decisions.next_rate import start_rate
 from optuna_bisect.decisions.searches import best_of, read_searches
-from optuna_bisect.study.history import History, Running, read_history
+from optuna_bisect.study.history import History, Running
+from optuna_bisect.study.reading import read_history
 
 
 def history_after(n_trials: int, n_configurations: int) -> History:

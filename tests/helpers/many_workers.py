@@ -23,7 +23,7 @@ from worker_process import open_storage, start_python
 
 import optuna_bisect as ob
 from optuna_bisect.search.running import founded
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import optuna
 from many_workers import summarize
 
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from forked_workers import Nursery
