@@ -14,6 +14,7 @@ from optuna_bisect.decisions.final_plan import plan_final
 from optuna_bisect.decisions.searches import leader_of
 from optuna_bisect.search.horizon import EXPONENT
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.study.settings import Settings
 from studies.configurations.smac_facade import run_smac
 from studies.configurations.tasks import Config, Found
 from studies.configurations.training import N_REPORTS, cosine, train
@@ -149,7 +150,8 @@ class Ours:
 
 def _recommend(study: optuna.Study, n_paid: int) -> Found:
     """Take what a final trial would be given, also where the budget cut the search short."""
-    best = leader_of(read_history(study))
+    # What the full run does, the sampler knows and the storage does not.
+    best = leader_of(read_history(study, Settings(final_schedule="cosine")))
     plan = plan_final(best.history, best.outcome._replace(is_over=True), EXPONENT)
     if plan is None:
         raise RuntimeError(f"no winner after {len(study.trials)} trials")
