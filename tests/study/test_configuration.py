@@ -8,11 +8,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.study.configuration import agree, find_searches, held_by, is_inside
+from optuna_bisect.study.configuration import (
+    agree,
+    find_searches,
+    held_by,
+    is_inside,
+    rung_steps,
+    top_rung,
+)
 
 
 def probe(number: int, search: int | None, **others: Any) -> Probe:
     return Probe(number, 1e-3, search=search, others=others)
+
+
+@given(st.integers(1, 1000), st.integers(1, 10**6), st.integers(1, 9))
+def test_probes_on_the_top_rung_are_at_most_half_a_full_run(probe_steps, final_steps, n) -> None:
+    top = top_rung(probe_steps, final_steps, n)
+    assert 0 <= top < n
+    assert top == 0 or rung_steps(probe_steps, top) <= final_steps / 2
+    assert top == n - 1 or rung_steps(probe_steps, top + 1) > final_steps / 2
+
+
+def test_without_both_lengths_there_is_one_rung() -> None:
+    assert top_rung(None, 100, 3) == top_rung(10, None, 3) == 0
 
 
 def test_only_parameters_that_both_have_are_compared() -> None:
