@@ -21,7 +21,7 @@ from optuna_bisect.decisions.winner import plan_warm_start
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.reading import read_history
 from optuna_bisect.study.settings import Settings, check_sampler, check_single_objective
-from optuna_bisect.workers.configuration import MISSING, begin_anew, held_value
+from optuna_bisect.workers.configuration import begin_anew, held_value
 from optuna_bisect.workers.exit_guard import fail_at_exit
 from optuna_bisect.workers.heartbeat_guard import guard, is_lost
 from optuna_bisect.workers.journal_guard import guard_journal
@@ -223,11 +223,11 @@ class BisectionSampler(BaseSampler):
         """Return what the winner or the search holds, else draw a value."""
         if attrs.winner is not None:
             value = internals.param_of(study, attrs.winner, name, distribution)
-            if value is not None:
+            if value is not internals.MISSING:
                 return value
         if attrs.role == "probe" and attrs.search is not None:
-            value = held_value(study, trial, name, distribution)
-            if value is not MISSING:
+            value = held_value(study, trial, name, distribution, self._settings.stale_after)
+            if value is not internals.MISSING:
                 return value
         value = self._independent_sampler.sample_independent(study, trial, name, distribution)
         if attrs.role == "probe" and attrs.search not in (None, trial.number):

@@ -50,17 +50,50 @@ def choose_search(history: History, number: int, chosen: Mapping[str, Any]) -> i
             return number
         searches = (fitting,)
     crowd = {s.number: s.n_running for s in searches if not s.is_over and s.number is not None}
-    may_begin = not chosen and history.below is None
-    n_new = history.n_configurations - len(searches) if may_begin else 0
-    # Trials that have no role yet will choose before this one.
-    ahead = [r.number for r in history.running if r.role is None and r.number < number]
-    for chooser in [*ahead, number]:
-        place = _place(crowd, chooser, may_begin=n_new > 0)
-        if place is None:
-            return None
-        n_new -= place == chooser
-        crowd[place] = crowd.get(place, 0) + 1
-    return place
+    is_lowest = history.below is None
+    begun = set(history.searches)
+    n_new = _n_left(history) if is_lowest and not chosen else 0
+    for other in history.running:
+        if other.role is not None:
+            continue
+        if other.search is not None:
+            # It has chosen already, and its role follows.
+            if other.search in crowd or (is_lowest and not chosen and other.search not in begun):
+                crowd[other.search] = crowd.get(other.search, 0) + 1
+        elif other.number < number:
+            # It will choose before this one.
+            place = _place(crowd, other.number, may_begin=n_new > 0)
+            n_new -= place == other.number
+            if place is not None:
+                crowd[place] = crowd.get(place, 0) + 1
+    return _place(crowd, number, may_begin=n_new > 0)
+
+
+def may_keep(history: History, number: int, search: int) -> bool:
+    """Tell whether trial ``number`` may keep the search that it chose, now that others chose too.
+
+    Of searches that would be too many those with the lowest numbers are begun, and one that its
+    beginner gave up is not begun by those that wanted to join it.
+    """
+    known = history.searches
+    if search in known:
+        return True
+    beginner = next((r for r in history.running if r.number == search != number), None)
+    if beginner is not None and beginner.search not in (search, None):
+        return False
+    n_before = sum(s < search for s in _claimed(history))
+    return n_before < history.n_configurations - len(known)
+
+
+def _n_left(history: History) -> int:
+    """Return how many configurations nobody has begun or is about to begin."""
+    return history.n_configurations - len(history.searches) - len(_claimed(history))
+
+
+def _claimed(history: History) -> set[int]:
+    """Return the searches that have no probe yet, but a trial that is about to be one."""
+    chosen = {r.search for r in history.running if r.role is None and r.search is not None}
+    return chosen - set(history.searches)
 
 
 def _place(crowd: Mapping[int, int], chooser: int, *, may_begin: bool) -> int | None:

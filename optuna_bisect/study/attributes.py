@@ -176,6 +176,11 @@ def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
             write_attribute(study, trial, _KEY_OF[name], value)
 
 
+def clear(study: Study, trial: FrozenTrial, name: str) -> None:
+    """Empty a field of ``Attrs``."""
+    write_attribute(study, trial, _KEY_OF[name], None)
+
+
 def clear_copied(study: Study, trial: FrozenTrial) -> None:
     """Empty the attributes that a clone carries of the trial that died.
 

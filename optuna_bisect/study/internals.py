@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Before the keys of what the sampler of other parameters keeps on a study.
 _STATE = "bisect_independent:"
+# None may be the value of a categorical parameter.
+MISSING = object()
 
 
 def storage_of(study: Study) -> BaseStorage:
@@ -123,9 +125,9 @@ def is_usable(trial: FrozenTrial, name: str, distribution: BaseDistribution) -> 
 
 
 def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:
-    """Return an earlier trial's parameter where the distribution allows its value, else None."""
-    trial = next((t for t in all_trials(study) if t.number == number), None)
-    return trial.params[name] if trial and is_usable(trial, name, distribution) else None
+    """Return an earlier trial's parameter where the distribution allows it, else ``MISSING``."""
+    trial = trial_of(study, number)
+    return trial.params[name] if trial and is_usable(trial, name, distribution) else MISSING
 
 
 def new_study(study: Study, sampler: BaseSampler) -> Study:

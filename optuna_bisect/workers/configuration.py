@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
+from optuna_bisect._parameter import is_known_name
+from optuna_bisect.decisions.configurations import may_keep
 from optuna_bisect.decisions.searches import read_searches
-from optuna_bisect.study import attributes, internals
+from optuna_bisect.study import attributes, internals, liveness
+from optuna_bisect.study.internals import MISSING
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.study import Study
@@ -19,12 +25,11 @@ if TYPE_CHECKING:
 
     from optuna_bisect.decisions.searches import Search
     from optuna_bisect.study.history import History
+    from optuna_bisect.study.settings import Settings
 
 # A worker waits so long for a value that the trial before it has still to draw.
 VALUE_GRACE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
-# None may be the value of a categorical parameter.
-MISSING = object()
 
 
 def draw_configuration(study: Study, history: History, sampler: BaseSampler) -> dict[str, Any]:
@@ -64,32 +69,90 @@ def _to_trial(search: Search, history: History) -> FrozenTrial:
     return create_trial(value=sign * end, intermediate_values=reports, **known)
 
 
-def held_value(study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:
+def chosen_others(trial: FrozenTrial, history: History) -> dict[str, Any]:
+    """Return the parameters beside the rate that a user chose, or that a dead trial had."""
+    chosen = {**internals.fixed_params(trial), **trial.params}
+    rate = history.view.param_name
+    return {
+        n: v for n, v in chosen.items() if n != rate and not (rate is None and is_known_name(n))
+    }
+
+
+def claim_search(
+    study: Study,
+    trial: FrozenTrial,
+    history: History,
+    search: int | None,
+    *,
+    settings: Settings,
+    sampler: BaseSampler,
+) -> bool:
+    """Write on a probe which search it joins, and draw the values of a new one.
+
+    Returns False where others chose at the same moment, so that the choice must be made anew:
+    drawing may take seconds, and others see a trial's choice only once it is written. ``history``
+    is what the choice was made from, on the lowest rung.
+    """
+    attributes.write(study, trial, number=trial.number, search=search)
+    chosen = chosen_others(trial, history)
+    drawn: dict[str, Any] = {}
+    if search == trial.number:
+        drawn = {**draw_configuration(study, history, sampler), **chosen}
+    if search is not None and history.n_configurations > 1 and not chosen:
+        now = read_history(study, settings, exclude=trial.number, rung=0)
+        if not may_keep(now, trial.number, search):
+            attributes.clear(study, trial, "search")
+            return False
+    attributes.write(study, trial, held=_storable(drawn) or None)
+    return True
+
+
+def _storable(drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what JSON does not hold as it is; such a value is drawn when it is asked for."""
+    kinds = (str, int, float, bool, type(None))
+    return {name: value for name, value in drawn.items() if isinstance(value, kinds)}
+
+
+def held_value(
+    study: Study,
+    trial: FrozenTrial,
+    name: str,
+    distribution: BaseDistribution,
+    stale_after: float | None,
+) -> Any:
     """Return the value that the search of a probe holds, ``MISSING`` where there is none yet.
 
-    Where a probe of the same search with a lower number is about to draw it, this waits.
+    Where a probe of the same search with a lower number is about to draw it, this waits, unless
+    that probe is dead.
     """
-    attrs = attributes.read(trial)
-    own = (attrs.held or {}).get(name, MISSING)
-    if own is not MISSING and internals.is_value_of(distribution, own):
-        return own
     end = time.monotonic() + VALUE_GRACE_SECONDS
     while True:
-        others = [
-            t
-            for t in internals.all_trials(study)
-            if t.number != trial.number and attributes.read(t).search == attrs.search
-        ]
-        for other in others:
-            if internals.is_usable(other, name, distribution):
-                return other.params[name]
+        threads = liveness.live_threads() if internals.in_optimize(study) else None
+        members = [t for t in internals.all_trials(study) if _is_member(t, trial)]
+        for member in members:
+            if internals.is_usable(member, name, distribution):
+                return member.params[name]
+        for member in [trial, *members]:
+            value = (attributes.read(member).held or {}).get(name, MISSING)
+            if value is not MISSING and internals.is_value_of(distribution, value):
+                return value
         about_to = any(
-            t.number < trial.number and t.state == TrialState.RUNNING and not t.intermediate_values
-            for t in others
+            t.state == TrialState.RUNNING
+            and t.number < trial.number
+            and not t.intermediate_values
+            and not liveness.is_dead(t, stale_after, threads)
+            for t in members
         )
         if not about_to or time.monotonic() > end or not internals.in_optimize(study):
             return MISSING
         time.sleep(_PAUSE_SECONDS)
+
+
+def _is_member(other: FrozenTrial, trial: FrozenTrial) -> bool:
+    """Tell whether another trial is a probe of the same search, or about to be one."""
+    attrs = attributes.read(other)
+    is_same = attrs.search == attributes.read(trial).search
+    return is_same and other.number != trial.number and attrs.role in ("probe", None)
 
 
 def begin_anew(study: Study, trial: FrozenTrial, name: str) -> None:

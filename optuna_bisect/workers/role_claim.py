@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optuna_bisect._logger import logger
 from optuna_bisect._parameter import is_known_name, name_in
@@ -13,7 +13,7 @@ from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.configuration import rung_steps
 from optuna_bisect.study.liveness import note_alive, utc_now, worker_id
 from optuna_bisect.study.reading import read_history
-from optuna_bisect.workers.configuration import draw_configuration
+from optuna_bisect.workers.configuration import chosen_others, claim_search
 from optuna_bisect.workers.heartbeat_guard import beat
 from optuna_bisect.workers.waiting import Patience
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # number that has no role yet, and for so many of them: their workers died, or stand still.
 ROLE_GRACE_SECONDS = 10.0
 MAX_AWAITED = 3
+# Workers that choose a search at one moment choose anew where they began too many.
+MAX_CHOICES = 12
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 
@@ -42,18 +44,19 @@ def take_role(
 
     ``sampler`` draws the other parameters of a new configuration.
     """
-    decision, history, read_at = _wait_for_decision(study, trial, settings)
-    attributes.clear_copied(study, trial)
+    for _ in range(MAX_CHOICES):
+        decision, history, read_at = _wait_for_decision(study, trial, settings)
+        attributes.clear_copied(study, trial)
+        if decision.role != "probe" or claim_search(
+            study, trial, history.rungs[0], decision.search, settings=settings, sampler=sampler
+        ):
+            break
     if decision.plan is not None:
         _write_plan(study, trial, decision.plan)
         if decision.plan.doubt is not None:
             logger.warning(
                 f"Final trial {trial.number} begins, but its rate is {decision.plan.doubt}."
             )
-    if decision.role == "probe" and decision.search == trial.number:
-        attributes.write(
-            study, trial, held=draw_configuration(study, history.rungs[0], sampler) or None
-        )
     seed = settings.study_seed(study.study_name)
     attributes.write(
         study,
@@ -114,7 +117,7 @@ def _wait_for_decision(
             is_fixed=_is_fixed(trial, history),
             may_wait=internals.in_optimize(study),
             exponent=settings.horizon_exponent,
-            chosen=_chosen_others(trial, history),
+            chosen=chosen_others(trial, history),
         )
         part = part_of(history.rungs[decision.rung], decision.search)
         if decision.role == "probe" and _is_put_off(study, trial, part, patience, read_at):
@@ -169,15 +172,6 @@ def _is_fixed(trial: FrozenTrial, history: History) -> bool:
     if rate is not None and attributes.is_copied_final(trial, rate):
         return False
     return name_in(dict.fromkeys(chosen), history.view.param_name) is not None
-
-
-def _chosen_others(trial: FrozenTrial, history: History) -> dict[str, Any]:
-    """Return the parameters beside the rate that a user chose, or that a dead trial had."""
-    chosen = {**internals.fixed_params(trial), **trial.params}
-    rate = history.view.param_name
-    return {
-        n: v for n, v in chosen.items() if n != rate and not (rate is None and is_known_name(n))
-    }
 
 
 def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 from synthetic_trainer import STEPS, Trainer, run
@@ -10,6 +11,8 @@ from synthetic_trainer import STEPS, Trainer, run
 import optuna_bisect as ob
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import optuna
 
 BEST_OF = {"sgd": 1e-1, "adam": 2e-3}
@@ -21,15 +24,26 @@ def scale_of(decay: float, optimizer: str) -> float:
     return 0.9 - 0.1 * abs(math.log10(decay / BEST_DECAY)) - 0.2 * (optimizer == "sgd")
 
 
-def objective(trial: optuna.Trial) -> float:
-    """Train a network whose best rate depends on its optimizer."""
+def objective(
+    trial: optuna.Trial, *, every: int = 2, pause: float = 0.0, length: int | None = None
+) -> float:
+    """Train a network whose best rate depends on its optimizer, and pause at each report.
+
+    The run is as long as ``trial_plan`` says, or has a ``length`` and is cut by the pruner.
+    """
     decay = trial.suggest_float("decay", 1e-6, 1e-2, log=True)
     optimizer = trial.suggest_categorical("optimizer", list(BEST_OF))
     lr = trial.suggest_float("lr", 1e-6, 10, log=True)
     best = BEST_OF[optimizer]
     trainer = Trainer(best=best, edge=100 * best, scale=scale_of(decay, optimizer), noise=0.001)
-    n_steps = ob.trial_plan(trial).n_steps
-    return run(trial, trainer, lr, n_steps, range(0, n_steps, 2))
+    n_steps = length or ob.trial_plan(trial).n_steps
+    return run(trial, trainer, lr, n_steps, _paused(range(0, n_steps, every), pause))
+
+
+def _paused(steps: range, seconds: float) -> Iterator[int]:
+    for step in steps:
+        time.sleep(seconds)
+        yield step
 
 
 def others_of(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:

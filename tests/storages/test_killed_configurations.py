@@ -1,0 +1,60 @@
+"""Several configurations on several processes that are killed: one final, and every value held."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import storage_servers
+from forked_workers import Nursery
+from random_kills import run_and_kill
+from worker_process import open_storage
+
+N_WORKERS = 4
+N_CONFIGURATIONS = 10
+HEARTBEAT = {"heartbeat_interval": 1, "grace_period": 2}
+CHECKED = {"skip_table_creation": True, "skip_compatibility_check": True}
+
+
+def check_kills(nursery: Nursery, storage, n_studies: int, n_kills: int, pause, **settings):
+    """One complete final, no verdict lost, nothing asked twice, every search holds its values."""
+    settings = {"n_configurations": N_CONFIGURATIONS, **settings}
+    killed = [
+        run_and_kill(nursery, storage, f"c{i}", n_kills, pause, n_workers=N_WORKERS, **settings)
+        for i in range(n_studies)
+    ]
+    found = [o.summary for o in killed]
+    totals = {f: sum(s[f] for s in found) for f in ("probes", "duplicates", "outside", "searches")}
+    print(f"{n_studies} studies, {n_studies * n_kills} kills: {totals}")  # noqa: T201
+    for field in ("complete", "complete_in_all"):
+        assert Counter(s[field] for s in found) == {1: n_studies}, field
+    assert [o.lost for o in killed] == [set()] * n_studies
+    assert totals["duplicates"] == totals["outside"] == 0
+    assert totals["searches"] == n_studies * settings["n_configurations"]
+
+
+def kills_journal(folder, n_studies: int, n_kills: int, **settings) -> None:
+    url = f"journal:{folder}/s"
+    with Nursery(url, grace=1.0) as nursery:
+        storage = open_storage(url)
+        check_kills(nursery, storage, n_studies, n_kills, (0.02, 0.6), **settings)
+
+
+def test_two_studies_of_two_configurations_survive_kills(folder) -> None:
+    kills_journal(folder, 2, 3, n_configurations=2, stale_after=1.0)
+
+
+@pytest.mark.soak
+def test_twenty_studies_over_a_journal_file_survive_kills(folder) -> None:
+    kills_journal(folder, 20, 8, stale_after=1.0)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("retry", [False, True])
+def test_twenty_studies_over_postgres_survive_kills(retry) -> None:
+    """The heartbeat fails the trials of the dead; with ``retry`` their clones wait for workers."""
+    with storage_servers.storage("postgres") as url:
+        storage = open_storage(url)
+        with Nursery(url, grace=1.0, retry=retry, **HEARTBEAT, **CHECKED) as nursery:
+            check_kills(nursery, storage, 20, 8, (0.1, 1.0))
+        storage_servers.close(storage)
