@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from optuna_bisect.search.evidence import Evidence
-    from optuna_bisect.study.finished import Finished
+    from optuna_bisect.study.finished import Final, Finished
     from optuna_bisect.verdicts.curve import Curve
 
 # Share of a running trial's time that may go into reading what the others found.
@@ -112,13 +112,23 @@ class History(NamedTuple):
 
     @property
     def done_by(self) -> int | None:
-        """The final trial that ends the study; one of a shorter length than is asked for does not.
+        """The final trial that ends the study: as long as is asked for, and chosen from as many.
 
-        So a finished study that is resumed with a longer ``final_steps`` runs one more.
+        So a finished study that is resumed with a longer ``final_steps`` runs one more, and one
+        resumed with more ``n_configurations`` goes on.
         """
-        least = self.final_steps or 0
-        finals = [f for f in self.finished.finals if f.is_complete]
-        return next((f.number for f in finals if f.steps is None or f.steps >= least), None)
+        least = self.n_configurations
+        finals = (f for f in self._long_finals if (f.n_configurations or least) >= least)
+        return next((f.number for f in finals), None)
+
+    def trained(self, winner: int) -> int | None:
+        """Return the complete final trial that a probe has been the winner for, None without."""
+        return next((f.number for f in self._long_finals if f.winner == winner), None)
+
+    @property
+    def _long_finals(self) -> list[Final]:
+        finals = (f for f in self.finished.finals if f.is_complete)
+        return [f for f in finals if f.steps is None or f.steps >= (self.final_steps or 0)]
 
     @property
     def is_exhausted(self) -> bool:
@@ -253,9 +263,10 @@ def _latest_range(trials: Sequence[FrozenTrial], name: str | None) -> FloatDistr
 
 def _space_of(trials: Sequence[FrozenTrial], rate: str | None) -> dict[str, BaseDistribution]:
     """Return the latest distribution of every parameter that is not the rate."""
-    return {
-        n: d for t in trials if len(t.params) > 1 for n, d in t.distributions.items() if n != rate
-    }
+    spaces = [
+        (t.distributions, name_in(t.distributions, rate)) for t in trials if len(t.params) > 1
+    ]
+    return {n: d for space, own in spaces for n, d in list(space.items()) if n != own}
 
 
 class _Reading(NamedTuple):

@@ -11,9 +11,10 @@ from optuna.trial import TrialState, create_trial
 from optuna_bisect.decisions.configurations import may_keep
 from optuna_bisect.decisions.searches import read_searches
 from optuna_bisect.study import attributes, internals, liveness
+from optuna_bisect.study.configuration import agree
 from optuna_bisect.study.history import read_history
 from optuna_bisect.study.internals import MISSING
-from optuna_bisect.study.parameter import is_known_name
+from optuna_bisect.study.parameter import is_known_name, name_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,9 +73,10 @@ def _to_trial(search: Search, history: History) -> FrozenTrial:
 def chosen_others(trial: FrozenTrial, history: History) -> dict[str, Any]:
     """Return the parameters beside the rate that a user chose, or that a dead trial had."""
     chosen = {**internals.fixed_params(trial), **trial.params}
-    rate = history.view.param_name
+    known = history.view.param_name
+    rate = name_in(chosen, known)
     return {
-        n: v for n, v in chosen.items() if n != rate and not (rate is None and is_known_name(n))
+        n: v for n, v in chosen.items() if n != rate and not (known is None and is_known_name(n))
     }
 
 
@@ -95,16 +97,39 @@ def claim_search(
     """
     attributes.write(study, trial, number=trial.number, search=search)
     chosen = chosen_others(trial, history)
-    drawn: dict[str, Any] = {}
     if search == trial.number:
-        drawn = {**draw_configuration(study, history, sampler), **chosen}
+        _draw_another(study, trial, history, sampler, chosen)
     if search is not None and history.n_configurations > 1 and not chosen:
         now = read_history(study, settings, exclude=trial.number)
         if not may_keep(now, trial.number, search):
-            attributes.clear(study, trial, "search")
+            attributes.clear(study, trial, "search", "held")
             return False
-    attributes.write(study, trial, held=_storable(drawn) or None)
     return True
+
+
+def _draw_another(
+    study: Study,
+    trial: FrozenTrial,
+    history: History,
+    sampler: BaseSampler,
+    chosen: Mapping[str, Any],
+) -> None:
+    """Draw a configuration and write it on its trial; draw again where there is that one already.
+
+    A worker that was restarted with a seed, or two workers with one seed, draw the same numbers.
+    So it has passed all of the known ones after one draw for each; beyond there may be no other.
+    """
+    known = [history.held(search) for search in history.searches]
+    for _ in range(len(known) + 2):
+        drawn = {**draw_configuration(study, history, sampler), **chosen}
+        attributes.write(study, trial, held=_storable(drawn) or None)
+        beside = [
+            attrs.held or {}
+            for t, attrs in ((t, attributes.read(t)) for t in internals.all_trials(study))
+            if t.state == TrialState.RUNNING and attrs.search == t.number < trial.number
+        ]
+        if chosen or not any(held and agree(drawn, held) for held in (*known, *beside)):
+            return
 
 
 def _storable(drawn: Mapping[str, Any]) -> dict[str, Any]:
