@@ -21,7 +21,7 @@ from optuna_bisect.decisions.winner import plan_warm_start
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.reading import read_history
 from optuna_bisect.study.settings import Settings, check_sampler, check_single_objective
-from optuna_bisect.workers.configuration import begin_anew, held_value
+from optuna_bisect.workers.configuration import held_value, hold
 from optuna_bisect.workers.exit_guard import fail_at_exit
 from optuna_bisect.workers.heartbeat_guard import guard, is_lost
 from optuna_bisect.workers.journal_guard import guard_journal
@@ -230,9 +230,7 @@ class BisectionSampler(BaseSampler):
             if value is not internals.MISSING:
                 return value
         value = self._independent_sampler.sample_independent(study, trial, name, distribution)
-        if attrs.role == "probe" and attrs.search not in (None, trial.number):
-            begin_anew(study, trial, name)
-        return value
+        return hold(study, trial, name, distribution, value) if attrs.role == "probe" else value
 
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None

@@ -132,11 +132,12 @@ def _separating(history: History, ended: Sequence[Search], held: Mapping[str, An
 
 def _spread_of(name: str, ended: Sequence[Search], held: Mapping[str, Any]) -> float:
     """Return by how much best rates differ between the values of a parameter, as logarithms."""
-    rates: dict[Any, list[float]] = {}
+    # A choice need not be hashable: JSON storages return tuples as lists.
+    rates: dict[str, list[float]] = {}
     for search in ended:
         if _rate(search) > 0:
-            rates.setdefault(search.held.get(name), []).append(math.log(_rate(search)))
-    if held.get(name) not in rates or len(rates) < 2:
+            rates.setdefault(repr(search.held.get(name)), []).append(math.log(_rate(search)))
+    if repr(held.get(name)) not in rates or len(rates) < 2:
         return math.inf
     means = [statistics.fmean(logs) for logs in rates.values()]
     return max(means) - min(means)

@@ -104,6 +104,9 @@ def _decide_over(best: Search, number: int, exponent: float) -> Decision:
     history, winner = best.history, best.outcome.winner
     if winner is None:
         return Decision("surplus", _why_no_winner(history), is_warning=True)
+    trained_by = history.trained(winner.number)
+    if trained_by is not None:
+        return Decision("surplus", f"final trial {trained_by} is complete, and still the best")
     plan = plan_final(history, best.outcome, exponent)
     if plan is None:
         reason = "every final trial diverged, down to the low end of the range; lower the range"

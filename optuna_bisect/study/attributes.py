@@ -176,9 +176,11 @@ def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
             write_attribute(study, trial, _KEY_OF[name], value)
 
 
-def clear(study: Study, trial: FrozenTrial, name: str) -> None:
-    """Empty a field of ``Attrs``."""
-    write_attribute(study, trial, _KEY_OF[name], None)
+def clear(study: Study, trial: FrozenTrial, *names: str) -> None:
+    """Empty fields of ``Attrs``."""
+    for name in names:
+        if trial.user_attrs.get(_KEY_OF[name]) is not None:
+            write_attribute(study, trial, _KEY_OF[name], None)
 
 
 def clear_copied(study: Study, trial: FrozenTrial) -> None:

@@ -44,6 +44,8 @@ class Final(NamedTuple):
         has_failed: Whether it was in vain for a reason that a lower rate may not cure: ended by an
             exception or by another pruner, but not killed, or run to its end for no finite value.
         steps: Its length in steps, None if unknown.
+        n_configurations: How many configurations its own was chosen from, None if unknown.
+        winner: Number of the probe that it trains the configuration of.
     """
 
     number: int
@@ -51,6 +53,8 @@ class Final(NamedTuple):
     has_diverged: bool
     has_failed: bool
     steps: int | None = None
+    n_configurations: int | None = None
+    winner: int | None = None
 
 
 class View(NamedTuple):
@@ -286,4 +290,6 @@ def _to_final(trial: FrozenTrial, attrs: attributes.Attrs) -> Final:
     # A killed trial has no reason: the sampler's hook never ran for it.
     ended = not complete and not diverged and attrs.reason is not None
     is_wasted = diverged and trial.state == TrialState.COMPLETE
-    return Final(trial.number, complete, diverged, ended or is_wasted, attrs.final_steps)
+    chosen_from = attrs.n_configurations, attrs.winner
+    steps = attrs.final_steps
+    return Final(trial.number, complete, diverged, ended or is_wasted, steps, *chosen_from)

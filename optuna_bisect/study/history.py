@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, FloatDistribution
 
     from optuna_bisect.search.evidence import Evidence
-    from optuna_bisect.study.finished import Finished, View
+    from optuna_bisect.study.finished import Final, Finished, View
     from optuna_bisect.verdicts.curve import Curve
 
 # Probes of idle workers do not count as spent, up to this many times what the user allows.
@@ -106,13 +106,23 @@ class History(NamedTuple):
 
     @property
     def done_by(self) -> int | None:
-        """The final trial that ends the study; one of a shorter length than is asked for does not.
+        """The final trial that ends the study: as long as is asked for, and chosen from as many.
 
-        So a finished study that is resumed with a longer ``final_steps`` runs one more.
+        So a finished study that is resumed with a longer ``final_steps`` runs one more, and one
+        resumed with more ``n_configurations`` goes on.
         """
-        least = self.final_steps or 0
-        finals = [f for f in self.finished.finals if f.is_complete]
-        return next((f.number for f in finals if f.steps is None or f.steps >= least), None)
+        least = self.n_configurations
+        finals = (f for f in self._long_finals if (f.n_configurations or least) >= least)
+        return next((f.number for f in finals), None)
+
+    def trained(self, winner: int) -> int | None:
+        """Return the complete final trial that a probe has been the winner for, None without."""
+        return next((f.number for f in self._long_finals if f.winner == winner), None)
+
+    @property
+    def _long_finals(self) -> list[Final]:
+        finals = (f for f in self.finished.finals if f.is_complete)
+        return [f for f in finals if f.steps is None or f.steps >= (self.final_steps or 0)]
 
     @property
     def is_exhausted(self) -> bool:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
-from optuna_bisect._parameter import is_known_name
+from optuna_bisect._parameter import is_known_name, name_in
 from optuna_bisect.decisions.configurations import may_keep
 from optuna_bisect.decisions.searches import read_searches
 from optuna_bisect.study import attributes, internals, liveness
+from optuna_bisect.study.configuration import agree
 from optuna_bisect.study.internals import MISSING
 from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
@@ -72,9 +73,10 @@ def _to_trial(search: Search, history: History) -> FrozenTrial:
 def chosen_others(trial: FrozenTrial, history: History) -> dict[str, Any]:
     """Return the parameters beside the rate that a user chose, or that a dead trial had."""
     chosen = {**internals.fixed_params(trial), **trial.params}
-    rate = history.view.param_name
+    known = history.view.param_name
+    rate = name_in(chosen, known)
     return {
-        n: v for n, v in chosen.items() if n != rate and not (rate is None and is_known_name(n))
+        n: v for n, v in chosen.items() if n != rate and not (known is None and is_known_name(n))
     }
 
 
@@ -95,16 +97,39 @@ def claim_search(
     """
     attributes.write(study, trial, number=trial.number, search=search)
     chosen = chosen_others(trial, history)
-    drawn: dict[str, Any] = {}
     if search == trial.number:
-        drawn = {**draw_configuration(study, history, sampler), **chosen}
+        _draw_another(study, trial, history, sampler, chosen)
     if search is not None and history.n_configurations > 1 and not chosen:
         now = read_history(study, settings, exclude=trial.number, rung=0)
         if not may_keep(now, trial.number, search):
-            attributes.clear(study, trial, "search")
+            attributes.clear(study, trial, "search", "held")
             return False
-    attributes.write(study, trial, held=_storable(drawn) or None)
     return True
+
+
+def _draw_another(
+    study: Study,
+    trial: FrozenTrial,
+    history: History,
+    sampler: BaseSampler,
+    chosen: Mapping[str, Any],
+) -> None:
+    """Draw a configuration and write it on its trial; draw again where there is that one already.
+
+    A worker that was restarted with a seed, or two workers with one seed, draw the same numbers.
+    So it has passed all of the known ones after one draw for each; beyond there may be no other.
+    """
+    known = [history.held(search) for search in history.searches]
+    for _ in range(len(known) + 2):
+        drawn = {**draw_configuration(study, history, sampler), **chosen}
+        attributes.write(study, trial, held=_storable(drawn) or None)
+        beside = [
+            attrs.held or {}
+            for t, attrs in ((t, attributes.read(t)) for t in internals.all_trials(study))
+            if t.state == TrialState.RUNNING and attrs.search == t.number < trial.number
+        ]
+        if chosen or not any(held and agree(drawn, held) for held in (*known, *beside)):
+            return
 
 
 def _storable(drawn: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,13 +154,11 @@ def held_value(
     while True:
         threads = liveness.live_threads() if internals.in_optimize(study) else None
         members = [t for t in internals.all_trials(study) if _is_member(t, trial)]
-        for member in members:
-            if internals.is_usable(member, name, distribution):
-                return member.params[name]
-        for member in [trial, *members]:
-            value = (attributes.read(member).held or {}).get(name, MISSING)
-            if value is not MISSING and internals.is_value_of(distribution, value):
-                return value
+        found = _param_in(members, name, distribution)
+        if found is MISSING:
+            found = _drawn_in([*members, trial], name, distribution)
+        if found is not MISSING:
+            return found
         about_to = any(
             t.state == TrialState.RUNNING
             and t.number < trial.number
@@ -155,13 +178,43 @@ def _is_member(other: FrozenTrial, trial: FrozenTrial) -> bool:
     return is_same and other.number != trial.number and attrs.role in ("probe", None)
 
 
-def begin_anew(study: Study, trial: FrozenTrial, name: str) -> None:
-    """Begin a search of its own with a trial for which the search holds no value that is allowed.
+def hold(
+    study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution, value: Any
+) -> Any:
+    """Make a value that a probe drew the one that its search holds, and return that one.
 
-    So it is where the user has changed a distribution. A parameter that no probe of the search has
-    had yet is just added to what the search holds.
+    Two probes of a search may draw at one moment, where the one that began it has died. So a value
+    is written and others are looked for: one that is a parameter already, else the lowest trial's.
+
+    Where the search holds a value that is not allowed any more, as the user has changed the
+    distribution, the probe begins a search of its own. A parameter that no probe of the search
+    has had yet is just added to what the search holds.
     """
-    search = attributes.read(trial).search
-    members = (t for t in internals.all_trials(study) if attributes.read(t).search == search)
-    if any(name in t.params for t in members if t.number != trial.number):
-        attributes.write(study, trial, search=trial.number)
+    attrs = attributes.read(trial)
+    if attrs.search is None:
+        return value
+    members = [t for t in internals.all_trials(study) if _is_member(t, trial)]
+    is_known = any(name in t.params for t in members)
+    if is_known and _param_in(members, name, distribution) is MISSING:
+        if attrs.search != trial.number:
+            attributes.write(study, trial, search=trial.number)
+        return value
+    attributes.write(study, trial, held={**(attrs.held or {}), **_storable({name: value})} or None)
+    members = [t for t in internals.all_trials(study) if _is_member(t, trial)]
+    lower = [t for t in members if t.number < trial.number]
+    found = _param_in(members, name, distribution)
+    found = _drawn_in(lower, name, distribution) if found is MISSING else found
+    return value if found is MISSING else found
+
+
+def _param_in(members: Iterable[FrozenTrial], name: str, distribution: BaseDistribution) -> Any:
+    """Return the value that probes ran with, ``MISSING`` where none has one that is allowed."""
+    usable = (t for t in members if internals.is_usable(t, name, distribution))
+    return next((t.params[name] for t in usable), MISSING)
+
+
+def _drawn_in(members: Iterable[FrozenTrial], name: str, distribution: BaseDistribution) -> Any:
+    """Return the value that a probe drew and is about to run with, ``MISSING`` without any."""
+    held = (attributes.read(t).held or {} for t in members)
+    drawn = (values[name] for values in held if name in values)
+    return next((v for v in drawn if internals.is_value_of(distribution, v)), MISSING)
