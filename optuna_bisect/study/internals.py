@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from optuna import TrialPruned
 from optuna.distributions import check_distribution_compatibility
@@ -130,8 +130,10 @@ def param_of(study: Study, number: int, name: str, distribution: BaseDistributio
     return trial.params[name] if trial and is_usable(trial, name, distribution) else MISSING
 
 
-def new_study(study: Study, sampler: BaseSampler) -> Study:
-    """Return a study in memory without trials, with the directions of another one.
+def new_study(
+    study: Study, sampler: BaseSampler, *, direction: Literal["minimize", "maximize"] | None = None
+) -> Study:
+    """Return a study in memory without trials, with the directions of another one, or its own.
 
     Without its log line, and with what ``keep_state`` kept of the last such study.
     """
@@ -139,7 +141,11 @@ def new_study(study: Study, sampler: BaseSampler) -> Study:
     level = log.level
     log.setLevel(logging.WARNING)
     try:
-        new = create_study(directions=study.directions, sampler=sampler)
+        new = (
+            create_study(directions=study.directions, sampler=sampler)
+            if direction is None
+            else create_study(direction=direction, sampler=sampler)
+        )
     finally:
         log.setLevel(level)
     for key, value in study._storage.get_study_system_attrs(study._study_id).items():
