@@ -65,7 +65,7 @@ class Search(NamedTuple):
         """Loss that its best probe ended with, infinite while none was balanced."""
         evidence = self.history.evidence()
         best = evidence.incumbent if evidence else None
-        if evidence is None or best is None:
+        if evidence is None or best is None or not (best.is_full or best.is_broken):
             return math.inf
         if best.value is not None:
             return best.value
@@ -78,7 +78,18 @@ def read_searches(history: History) -> tuple[Search, ...]:
     if not numbers:
         return (Search(None, {}, history, find_outcome(history)),)
     parts = [(n, history.held(n), history.of(n)) for n in numbers]
-    return tuple(_named(Search(n, held, part, find_outcome(part))) for n, held, part in parts)
+    searches = [Search(n, held, part, find_outcome(part)) for n, held, part in parts]
+    best = best_of(searches)
+    is_led = math.isfinite(best.score)
+    return tuple(
+        _named(_trailing(s) if is_led and s.number != best.number else s) for s in searches
+    )
+
+
+def _trailing(search: Search) -> Search:
+    """Look again at a search that another one leads: its best probe may have been cut for that."""
+    history = search.history._replace(is_trailing=True)
+    return search._replace(history=history, outcome=find_outcome(history))
 
 
 def _named(search: Search) -> Search:

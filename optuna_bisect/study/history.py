@@ -13,6 +13,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from optuna_bisect.search.probe import Probe
+from optuna_bisect.search.running import led_by_cut
 from optuna_bisect.study import attributes, internals, liveness
 from optuna_bisect.study.configuration import find_searches, held_by, is_inside
 from optuna_bisect.study.finished import (
@@ -88,6 +89,8 @@ class History(NamedTuple):
         n_configurations: How many configurations a rate is searched for.
         group_by: Names of the parameters whose values want rates of their own, None if unknown.
         space: Latest distribution of every parameter that is not the rate.
+        is_trailing: Whether the search of another configuration leads, so that probes of this one
+            were cut for falling behind that, and still have to be compared with each other.
     """
 
     view: View
@@ -103,6 +106,7 @@ class History(NamedTuple):
     n_configurations: int = 1
     group_by: Sequence[str] | None = None
     space: Mapping[str, BaseDistribution] = MappingProxyType({})
+    is_trailing: bool = False
 
     @property
     def has_final(self) -> bool:
@@ -174,8 +178,12 @@ class History(NamedTuple):
         """Judge the probes on the grid of the latest range; None while no trial has one."""
         if self.distribution is None:
             return None
-        low, high = self.distribution.low, self.distribution.high
-        return self.finished.evidence(low, high, self.warm_start)
+        return self.evidence_in(self.distribution.low, self.distribution.high)
+
+    def evidence_in(self, low: float, high: float) -> Evidence:
+        """Judge the probes on the grid of a range."""
+        evidence = self.finished.evidence(low, high, self.warm_start)
+        return led_by_cut(evidence) if self.is_trailing else evidence
 
     def running_probes(self, least_horizon: float = 0) -> list[Probe]:
         """Return the probes that still run and have reported, from ``least_horizon`` steps on."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
+from optuna_bisect.decisions.configurations import untried_groups
 from optuna_bisect.decisions.searches import read_searches
 from optuna_bisect.study import attributes, internals
 
@@ -27,11 +28,14 @@ _PAUSE_SECONDS = 0.01
 MISSING = object()
 
 
-def draw_configuration(study: Study, history: History, sampler: BaseSampler) -> dict[str, Any]:
+def draw_configuration(
+    study: Study, history: History, sampler: BaseSampler, number: int
+) -> dict[str, Any]:
     """Draw the next configuration from what the earlier ones reached, one trial for each.
 
-    Empty while no trial has shown which parameters there are: then they are drawn one by one, as
-    the objective asks for them.
+    Where groups of the rate are still without a search, it belongs to one of them, by the trial's
+    ``number``: workers that draw at one moment choose different ones. Empty while no trial has
+    shown which parameters there are: then they are drawn one by one, as the objective asks.
     """
     if not history.space:
         return {}
@@ -39,6 +43,8 @@ def draw_configuration(study: Study, history: History, sampler: BaseSampler) -> 
     view.add_trials(
         [_to_trial(search, history) for search in read_searches(history) if search.held]
     )
+    if groups := untried_groups(history):
+        view.enqueue_trial(groups[number % len(groups)])
     drawn = dict(view.ask(dict(history.space)).params)
     internals.keep_state(study, view)
     return drawn

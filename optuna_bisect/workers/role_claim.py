@@ -50,7 +50,8 @@ def take_role(
                 f"Final trial {trial.number} begins, but its rate is {decision.plan.doubt}."
             )
     if decision.role == "probe" and decision.search == trial.number:
-        attributes.write(study, trial, held=draw_configuration(study, history, sampler) or None)
+        drawn = draw_configuration(study, history, sampler, trial.number)
+        attributes.write(study, trial, held=drawn or None)
     seed = settings.study_seed(study.study_name)
     attributes.write(
         study,
