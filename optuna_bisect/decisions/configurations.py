@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import CategoricalDistribution
 
 from optuna_bisect.decisions.next_rate import start_rate
-from optuna_bisect.decisions.running_verdict import LEADER_SHARE
 from optuna_bisect.decisions.searches import best_of, read_searches
 from optuna_bisect.search.grid import SPACING
 from optuna_bisect.study.configuration import agree
 from optuna_bisect.verdicts.comparison import is_behind
+from optuna_bisect.verdicts.shape import is_flat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,13 +91,11 @@ def why_behind(history: History, own: Probe, search: int | None) -> str | None:
     as far as they ran.
     """
     rivals = [s for s in read_searches(history) if s.number != search]
-    if not rivals:
+    if search is None or not rivals:
         return None
     best = best_of(rivals)
     if start_rate(rivals, history, own.others) is None:
-        # It has to run far enough for the rates of its search to be compared with it.
-        least = LEADER_SHARE * (history.view.probe_steps or 0)
-        return _why_outrun(own, best) if own.curve.horizon >= least else None
+        return _why_outrun(own, best)
     return _behind(own, best) if _is_near(own, rivals, own.others, history) else None
 
 
@@ -148,6 +146,9 @@ def _why_outrun(own: Probe, best: Search) -> str | None:
         return None
     rival = evidence.incumbent.curve
     if not math.isfinite(best.score) or not own.is_finite or not len(rival):
+        return None
+    if is_flat(own.curve, evidence.initial):
+        # The rates of its own search cannot be compared with it yet.
         return None
     if is_behind(own.curve, evidence.initial, rival, evidence.horizon) is None:
         return None

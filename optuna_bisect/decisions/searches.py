@@ -80,15 +80,14 @@ def read_searches(history: History) -> tuple[Search, ...]:
     parts = [(n, history.held(n), history.of(n)) for n in numbers]
     searches = [Search(n, held, part, find_outcome(part)) for n, held, part in parts]
     best = best_of(searches)
-    is_led = math.isfinite(best.score)
-    return tuple(
-        _named(_trailing(s) if is_led and s.number != best.number else s) for s in searches
-    )
+    return tuple(_named(s if s is best else _behind(s, best)) for s in searches)
 
 
-def _trailing(search: Search) -> Search:
+def _behind(search: Search, best: Search) -> Search:
     """Look again at a search that another one leads: its best probe may have been cut for that."""
-    history = search.history._replace(is_trailing=True)
+    if not math.isfinite(best.score):
+        return search
+    history = search.history._replace(rival=best.strongest)
     return search._replace(history=history, outcome=find_outcome(history))
 
 

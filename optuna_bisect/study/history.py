@@ -89,8 +89,8 @@ class History(NamedTuple):
         n_configurations: How many configurations a rate is searched for.
         group_by: Names of the parameters whose values want rates of their own, None if unknown.
         space: Latest distribution of every parameter that is not the rate.
-        is_trailing: Whether the search of another configuration leads, so that probes of this one
-            were cut for falling behind that, and still have to be compared with each other.
+        rival: The best probe of another configuration, where that one leads: probes were cut for
+            falling behind it, and still have to be compared with each other.
     """
 
     view: View
@@ -106,7 +106,7 @@ class History(NamedTuple):
     n_configurations: int = 1
     group_by: Sequence[str] | None = None
     space: Mapping[str, BaseDistribution] = MappingProxyType({})
-    is_trailing: bool = False
+    rival: Probe | None = None
 
     @property
     def has_final(self) -> bool:
@@ -183,7 +183,7 @@ class History(NamedTuple):
     def evidence_in(self, low: float, high: float) -> Evidence:
         """Judge the probes on the grid of a range."""
         evidence = self.finished.evidence(low, high, self.warm_start)
-        return led_by_cut(evidence) if self.is_trailing else evidence
+        return evidence if self.rival is None else led_by_cut(evidence, self.rival)
 
     def running_probes(self, least_horizon: float = 0) -> list[Probe]:
         """Return the probes that still run and have reported, from ``least_horizon`` steps on."""
