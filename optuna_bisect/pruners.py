@@ -10,11 +10,12 @@ from optuna.pruners import BasePruner
 from optuna_bisect._checks import check_direction, check_not_negative
 from optuna_bisect._report_steps import is_first_report, note_first_step, warn_of_units
 from optuna_bisect.decisions.configurations import why_behind
+from optuna_bisect.decisions.next_rate import part_of
 from optuna_bisect.decisions.roles import forestalled_by
 from optuna_bisect.decisions.running_verdict import judge_beside, judge_probe
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes
-from optuna_bisect.study.finished import curve_of, rate_of
+from optuna_bisect.study.finished import curve_of, others_of, rate_of
 from optuna_bisect.study.liveness import note_alive
 from optuna_bisect.study.reading import recent_history
 from optuna_bisect.study.settings import Settings
@@ -90,10 +91,13 @@ class VerdictPruner(BasePruner):
             return True
         if rate is None:
             return _end_without_rate(study, trial, history, curve, probe_steps)
-        own = Probe(trial.number, rate, curve, is_full=False, question=attrs.question)
+        others = others_of(trial, history.view)
+        own = Probe(
+            trial.number, rate, curve, is_full=False, question=attrs.question, others=others
+        )
         if is_first_report(study, own, history.finished.probes, probe_steps):
             return False
-        whole, history = history, history.of(attrs.search)
+        whole, history = history, part_of(history, attrs.search)
         is_patient = attrs.question == "deepen"
         verdict = judge_probe(history, own, probe_steps, is_patient=is_patient)
         if verdict is None and attrs.role == "probe":

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from optuna_bisect.decisions.next_rate import start_rate
+from optuna.distributions import CategoricalDistribution
+
+from optuna_bisect.decisions.next_rate import expected_rate
 from optuna_bisect.decisions.searches import best_of, read_searches
 from optuna_bisect.search.grid import SPACING
 from optuna_bisect.study.configuration import agree
 from optuna_bisect.verdicts.comparison import is_behind
+from optuna_bisect.verdicts.shape import is_flat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,6 +100,22 @@ def _claimed(history: History) -> set[int]:
     return chosen - set(history.searches)
 
 
+def untried_groups(history: History) -> list[dict[str, Any]]:
+    """Return the values of the grouping parameters that no search has tried, if all can be tried.
+
+    Each of them wants a search of its own, so that none is left to the chance of a draw.
+    """
+    space = {n: history.space.get(n) for n in history.group_by or ()}
+    choices = [d.choices for d in space.values() if isinstance(d, CategoricalDistribution)]
+    if not choices or len(choices) < len(space):
+        return []
+    if math.prod(len(c) for c in choices) > history.n_configurations:
+        return []
+    tried = [history.held(s) for s in history.searches]
+    groups = [dict(zip(space, values)) for values in product(*choices)]
+    return [g for g in groups if not any(g.items() <= held.items() for held in tried)]
+
+
 def _place(crowd: Mapping[int, int], chooser: int, *, may_begin: bool) -> int | None:
     """Choose the search with the fewest probes that run; a new one before one with any."""
     least = min(crowd, key=lambda n: (crowd[n], n), default=None)
@@ -105,33 +125,45 @@ def _place(crowd: Mapping[int, int], chooser: int, *, may_begin: bool) -> int | 
 
 
 def why_behind(history: History, own: Probe, search: int | None) -> str | None:
-    """Say why a running probe's configuration is dropped before the probe has ended; else None."""
+    """Say why a running probe need not run to its end, by what other configurations reached.
+
+    Where the rate is about right, its whole configuration is dropped. Where nothing is known of
+    the right rate, the probe ends and the search goes on: its probes are compared with each other
+    as far as they ran.
+    """
     searches = read_searches(history)
-    held = next((s.held for s in searches if s.number == search), None)
     rivals = [s for s in searches if s.number != search]
-    if held is None or not rivals or not _is_near(own, rivals, held, history):
+    if search is None or not rivals:
         return None
-    return _behind(own, best_of(rivals))
+    best = best_of(rivals)
+    expected = expected_rate(rivals, history, search, own.others)
+    if expected is None:
+        return _why_outrun(own, best)
+    if any(s.number == search and s.strongest is not None for s in searches):
+        # Beside a better probe of its search it speaks for its rate, not for its configuration.
+        return None
+    return _behind(own, best) if _is_near(own, expected) else None
 
 
 def _why_dropped(search: Search, searches: Sequence[Search], history: History) -> str | None:
     """Say why a search is not worth another probe: a better one's neighbours are ahead of it."""
     best = best_of(searches)
-    if search.number == best.number or search.outcome.is_over or search.strongest is None:
+    if search.number == best.number or search.strongest is None:
         return None
-    if not _is_near(search.strongest, searches, search.held, history):
+    if search.outcome.is_over:
+        is_outrun = math.isfinite(best.score) and not search.strongest.is_full
+        return f"dropped: at each of its rates {_ahead(best)}" if is_outrun else None
+    expected = expected_rate(searches, history, search.number or 0, search.held)
+    if expected is None or not _is_near(search.strongest, expected):
         return None
     return _behind(search.strongest, best)
 
 
-def _is_near(
-    own: Probe, searches: Sequence[Search], held: Mapping[str, Any], history: History
-) -> bool:
+def _is_near(own: Probe, expected: float) -> bool:
     """Tell whether a probe's rate is about right, so that it speaks for its configuration."""
-    start = start_rate(searches, history, held)
-    if start is None or own.rate <= 0 or not own.is_finite:
+    if own.rate <= 0 or not own.is_finite:
         return False
-    return abs(math.log(own.rate / start)) <= math.log(SPACING) * (1 + 1e-9)
+    return abs(math.log(own.rate / expected)) <= math.log(SPACING) * (1 + 1e-9)
 
 
 def _behind(own: Probe, best: Search) -> str | None:
@@ -149,6 +181,26 @@ def _behind(own: Probe, best: Search) -> str | None:
         f"dropped: the configuration of trial {best.number} does better even at a rate beside "
         "its best one"
     )
+
+
+def _why_outrun(own: Probe, best: Search) -> str | None:
+    """Say that a probe fell behind the best configuration's best one at equal steps."""
+    evidence = best.history.evidence()
+    if evidence is None or evidence.incumbent is None or evidence.initial is None:
+        return None
+    rival = evidence.incumbent.curve
+    if not math.isfinite(best.score) or not own.is_finite or not len(rival):
+        return None
+    if is_flat(own.curve, evidence.initial):
+        # The rates of its own search cannot be compared with it yet.
+        return None
+    if is_behind(own.curve, evidence.initial, rival, evidence.horizon) is None:
+        return None
+    return f"at this rate {_ahead(best)}; another rate may do better"
+
+
+def _ahead(best: Search) -> str:
+    return f"the configuration of trial {best.number} was ahead at equal steps"
 
 
 def _lag(probe: Probe, evidence: Evidence) -> float:

@@ -39,7 +39,7 @@ def propose_rate(
     history: History, number: int, distribution: FloatDistribution
 ) -> tuple[Proposal, tuple[float, float]]:
     """Propose a rate that no running probe has or will take, and return its bracket with it."""
-    evidence = history.finished.evidence(distribution.low, distribution.high, history.warm_start)
+    evidence = history.evidence_in(distribution.low, distribution.high)
     probes = [r for r in history.running if r.role == "probe"]
     # Probes with a lower number that have no rate yet will take the questions before this one,
     # unless they died before that.
@@ -79,8 +79,11 @@ def part_of(
 
     ``drawn`` are the values of other parameters that the trial being decided on has already.
     """
-    part = history.of(search)
-    if search is None or part.finished.probes:
+    if search is None:
+        return history
+    searches = read_searches(history)
+    part = next((s.history for s in searches if s.number == search), None) or history.of(search)
+    if part.finished.probes:
         return part
     if history.below is not None:
         return part._replace(warm_start=_carried(history, search))
@@ -88,7 +91,7 @@ def part_of(
         return part
     running = [r.rate for r in part.running if r.question == "warm" and r.rate is not None]
     held = {**drawn, **history.held(search)}
-    start = running[0] if running else start_rate(read_searches(history), history, held)
+    start = running[0] if running else start_rate(searches, history, held)
     return part if start is None else part._replace(warm_start=start)
 
 
@@ -100,6 +103,15 @@ def _carried(history: History, search: int) -> float | None:
         return None
     steps = history.view.probe_steps
     return correct(outcome.winner.lr, outcome.horizon, steps, history.exponent)
+
+
+def expected_rate(
+    searches: Sequence[Search], history: History, search: int, held: Mapping[str, Any]
+) -> float | None:
+    """Return about the best rate of a search, by the rung below or by other searches."""
+    if history.below is not None:
+        return _carried(history, search)
+    return start_rate(searches, history, held)
 
 
 def start_rate(

@@ -66,7 +66,7 @@ class Search(NamedTuple):
         """Loss that its best probe ended with, infinite while none was balanced."""
         evidence = self.history.evidence()
         best = evidence.incumbent if evidence else None
-        if evidence is None or best is None:
+        if evidence is None or best is None or not (best.is_full or best.is_broken):
             return math.inf
         if best.value is not None:
             return best.value
@@ -80,7 +80,17 @@ def read_searches(history: History) -> tuple[Search, ...]:
         return (Search(None, {}, history, find_outcome(history)),)
     lowest = history.rungs[0]
     parts = [(n, lowest.held(n), history.of(n)) for n in numbers]
-    return tuple(_named(Search(n, held, part, find_outcome(part))) for n, held, part in parts)
+    searches = [Search(n, held, part, find_outcome(part)) for n, held, part in parts]
+    best = best_of(searches)
+    return tuple(_named(s if s is best else _behind(s, best)) for s in searches)
+
+
+def _behind(search: Search, best: Search) -> Search:
+    """Look again at a search that another one leads: its best probe may have been cut for that."""
+    if not math.isfinite(best.score):
+        return search
+    history = search.history._replace(rival=best.strongest)
+    return search._replace(history=history, outcome=find_outcome(history))
 
 
 def promoted(history: History) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna_bisect.search.horizon import EXPONENT
 from optuna_bisect.search.probe import Probe
+from optuna_bisect.search.running import led_by_cut
 from optuna_bisect.study import internals
 from optuna_bisect.study.configuration import find_searches, held_by, is_inside
 
@@ -70,6 +71,8 @@ class History(NamedTuple):
         exponent: Power by which the best constant rate falls with the length of a run.
         below: The same study on the rung below this one, where probes are shorter; None on the
             lowest rung.
+        rival: The best probe of another configuration, where that one leads: probes were cut for
+            falling behind it, and still have to be compared with each other.
     """
 
     view: View
@@ -97,6 +100,8 @@ class History(NamedTuple):
     def rung(self) -> int:
         """Number of the rung, 0 for the lowest."""
         return 0 if self.below is None else 1 + self.below.rung
+
+    rival: Probe | None = None
 
     @property
     def has_final(self) -> bool:
@@ -178,8 +183,12 @@ class History(NamedTuple):
         """Judge the probes on the grid of the latest range; None while no trial has one."""
         if self.distribution is None:
             return None
-        low, high = self.distribution.low, self.distribution.high
-        return self.finished.evidence(low, high, self.warm_start)
+        return self.evidence_in(self.distribution.low, self.distribution.high)
+
+    def evidence_in(self, low: float, high: float) -> Evidence:
+        """Judge the probes on the grid of a range."""
+        evidence = self.finished.evidence(low, high, self.warm_start)
+        return evidence if self.rival is None else led_by_cut(evidence, self.rival)
 
     def running_probes(self, least_horizon: float = 0) -> list[Probe]:
         """Return the probes that still run and have reported, from ``least_horizon`` steps on."""

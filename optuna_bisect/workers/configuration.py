@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState, create_trial
 
 from optuna_bisect._parameter import is_known_name, name_in
-from optuna_bisect.decisions.configurations import may_keep
+from optuna_bisect.decisions.configurations import may_keep, untried_groups
 from optuna_bisect.decisions.searches import read_searches
 from optuna_bisect.study import attributes, internals, liveness
 from optuna_bisect.study.configuration import agree
@@ -33,11 +33,14 @@ VALUE_GRACE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
 
 
-def draw_configuration(study: Study, history: History, sampler: BaseSampler) -> dict[str, Any]:
+def draw_configuration(
+    study: Study, history: History, sampler: BaseSampler, number: int
+) -> dict[str, Any]:
     """Draw the next configuration from what the earlier ones reached, one trial for each.
 
-    Empty while no trial has shown which parameters there are: then they are drawn one by one, as
-    the objective asks for them.
+    Where groups of the rate are still without a search, it belongs to one of them, by the trial's
+    ``number``: workers that draw at one moment choose different ones. Empty while no trial has
+    shown which parameters there are: then they are drawn one by one, as the objective asks.
     """
     if not history.space:
         return {}
@@ -45,6 +48,8 @@ def draw_configuration(study: Study, history: History, sampler: BaseSampler) -> 
     view.add_trials(
         [_to_trial(search, history) for search in read_searches(history) if search.held]
     )
+    if groups := untried_groups(history):
+        view.enqueue_trial(groups[number % len(groups)])
     drawn = dict(view.ask(dict(history.space)).params)
     internals.keep_state(study, view)
     return drawn
@@ -121,7 +126,7 @@ def _draw_another(
     """
     known = [history.held(search) for search in history.searches]
     for _ in range(len(known) + 2):
-        drawn = {**draw_configuration(study, history, sampler), **chosen}
+        drawn = {**draw_configuration(study, history, sampler, trial.number), **chosen}
         attributes.write(study, trial, held=_storable(drawn) or None)
         beside = [
             attrs.held or {}

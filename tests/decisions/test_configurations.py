@@ -13,7 +13,7 @@ from configured_trainer import objective, settings
 from optuna.distributions import CategoricalDistribution
 
 import optuna_bisect as ob
-from optuna_bisect.decisions.configurations import choose_search, find_searches
+from optuna_bisect.decisions.configurations import choose_search, find_searches, untried_groups
 from optuna_bisect.decisions.next_rate import start_rate
 from optuna_bisect.decisions.searches import best_of, read_searches
 from optuna_bisect.study.history import History, Running
@@ -113,3 +113,26 @@ def test_a_batch_four_times_as_large_starts_at_twice_the_rate(finished) -> None:
     history = finished._replace(space={}, group_by=None)
     before = start_rate(searches, history, {"batch_size": 32})
     assert start_rate(searches, history, {"batch_size": 128}) == pytest.approx(2 * before)
+
+
+def test_every_group_that_has_no_search_is_listed_until_it_has_one() -> None:
+    history = history_after(1, 4)._replace(group_by=("optimizer",))
+    tried = history.held(0)["optimizer"]
+    rest = [{"optimizer": name} for name in ("sgd", "adam") if name != tried]
+    assert untried_groups(history) == rest
+    beside = running(1, 1)._replace(others=rest[0])
+    assert untried_groups(history._replace(running=(beside,))) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"group_by": None},
+        {"n_configurations": 1},
+        {"group_by": ("decay",)},
+        {"group_by": ("optimizer", "unknown")},
+    ],
+)
+def test_no_group_is_listed_where_not_all_can_be_tried(changed) -> None:
+    history = history_after(1, 4)._replace(group_by=("optimizer",))._replace(**changed)
+    assert untried_groups(history) == []

@@ -13,10 +13,21 @@ import pytest
 from configured_trainer import BEST_OF, objective, others_of, scale_of, settings
 from optuna.samplers import QMCSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
-from synthetic_trainer import FINAL_STEPS, PROBE_STEPS, STEPS, decades, make_objective, with_role
+from synthetic_trainer import (
+    FINAL_STEPS,
+    PROBE_STEPS,
+    STEPS,
+    Trainer,
+    decades,
+    make_objective,
+    run,
+    with_role,
+)
 
 import optuna_bisect as ob
+from optuna_bisect.decisions.configurations import find_searches
 from optuna_bisect.study import attributes
+from optuna_bisect.study.reading import read_history
 
 
 def new_study(n_configurations: int = 1, **more) -> optuna.Study:
@@ -103,6 +114,54 @@ def test_a_configuration_far_behind_is_dropped_after_one_short_probe() -> None:
     assert len(bad) == len({attributes.read(t).search for t in bad}), "one probe for each"
     assert sum(t.last_step for t in bad[1:]) < PROBE_STEPS // 2
     assert with_role(study, "final")[0].params["quality"] == 1.0
+
+
+# Best rate and the share of the loss that it takes off.
+NETWORKS = {"a": (1e-1, 0.5), "b": (2e-3, 0.9), "c": (1e-2, 0.6), "d": (1e-4, 0.7)}
+
+
+def paid_for(names: list[str], **more) -> tuple[optuna.Study, int]:
+    """Search among networks that differ in their best rate; return the steps of all probes too."""
+
+    def train(trial: optuna.Trial) -> float:
+        best, scale = NETWORKS[trial.suggest_categorical("name", names)]
+        lr = trial.suggest_float("lr", 1e-6, 10, log=True)
+        trainer = Trainer(best=best, edge=100 * best, scale=scale, noise=0.001)
+        n_steps = ob.trial_plan(trial).n_steps
+        return run(trial, trainer, lr, n_steps, range(0, n_steps, 2))
+
+    study = new_study(len(names), group_by=("name",), **more)
+    study.optimize(train)
+    return study, sum(t.last_step + 1 for t in with_role(study, "probe"))
+
+
+@pytest.mark.parametrize("make", [RandomSampler, TPESampler])
+def test_each_value_of_the_grouping_parameter_is_searched_once(make) -> None:
+    study, _ = paid_for(list(NETWORKS), independent_sampler=make(seed=3))
+    names = [trials[0].params["name"] for trials in by_search(study).values()]
+    assert sorted(names) == list(NETWORKS)
+
+
+def test_one_study_of_all_groups_finds_the_winner_of_one_study_each_for_less() -> None:
+    study, paid = paid_for(list(NETWORKS))
+    apart = {name: paid_for([name]) for name in NETWORKS}
+    winner = ob.find_winner(study)
+    assert winner.params == {"name": "b"}
+    assert winner.lr == pytest.approx(ob.find_winner(apart["b"][0]).lr)
+    assert paid < 0.8 * sum(n for _, n in apart.values())
+
+
+def test_a_group_that_is_behind_at_each_of_its_rates_is_dropped_near_its_own_best() -> None:
+    study, _ = paid_for(list(NETWORKS))
+    dropped = [s for s in find_searches(read_history(study)) if s.dropped]
+    assert dropped
+    for search in dropped:
+        assert "at each of its rates" in search.dropped
+        assert not any(p.is_full for p in search.history.finished.probes)
+        best, _ = NETWORKS[search.held["name"]]
+        assert decades(search.outcome.winner.lr, best) < 0.5
+        reasons = [study.trials[p.number].user_attrs for p in search.history.finished.probes]
+        assert any("was ahead at equal steps" in r["bisect_reason"] for r in reasons)
 
 
 def test_an_enqueued_configuration_is_searched_too() -> None:
