@@ -13,7 +13,12 @@ from configured_trainer import objective, settings
 from optuna.distributions import CategoricalDistribution
 
 import optuna_bisect as ob
-from optuna_bisect.decisions.configurations import choose_search, find_searches, untried_groups
+from optuna_bisect.decisions.configurations import (
+    choose_search,
+    find_searches,
+    may_keep,
+    untried_groups,
+)
 from optuna_bisect.decisions.next_rate import start_rate
 from optuna_bisect.decisions.searches import best_of, read_searches
 from optuna_bisect.study.history import History, Running
@@ -41,6 +46,38 @@ def test_the_first_workers_begin_different_configurations_then_share_them() -> N
     crowd = tuple(waiting(i) for i in range(5))
     places = [choose_search(history._replace(running=crowd[:i]), i, {}) for i in range(5)]
     assert places == [0, 1, 2, 0, 1]
+
+
+def claiming(number: int, search: int) -> Running:
+    return waiting(number)._replace(search=search)
+
+
+def test_a_choice_that_is_written_counts_whatever_its_trials_number() -> None:
+    history = history_after(0, 3)._replace(n_configurations=3)
+    crowd = (claiming(1, 1), waiting(2), claiming(5, 5), claiming(6, 5))
+    assert choose_search(history._replace(running=crowd), 4, {}) == 1, "the third one is trial 2's"
+    assert choose_search(history._replace(running=crowd[:1]), 4, {}) == 4
+
+
+def test_of_too_many_choices_the_lowest_stay_and_who_joined_the_others_chooses_anew() -> None:
+    history = history_after(0, 2)._replace(n_configurations=2)
+    crowd = [claiming(1, 1), claiming(2, 2), claiming(3, 3), claiming(4, 3)]
+
+    def keeps(own: Running) -> bool:
+        others = tuple(r for r in crowd if r != own)
+        return may_keep(history._replace(running=others), own.number, own.search)
+
+    assert [keeps(r) for r in crowd] == [True, True, False, False]
+
+
+def test_a_search_that_has_probes_is_kept_and_one_given_up_is_not() -> None:
+    history = history_after(0, 2)._replace(n_configurations=2)
+    running_there = (running(1, 1), running(2, 2), waiting(3))
+    assert may_keep(history._replace(running=running_there), 4, 2)
+    assert not may_keep(history._replace(running=running_there), 4, 4)
+    turned = (running(1, 1), running(3, 1))
+    assert not may_keep(history._replace(running=turned), 4, 3)
+    assert may_keep(history._replace(running=(running(1, 1), waiting(3))), 4, 3)
 
 
 def test_with_one_configuration_every_worker_joins_the_first_one() -> None:

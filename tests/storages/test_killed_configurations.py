@@ -1,14 +1,17 @@
-"""Several configurations on several processes that are killed: one final, and every value held."""
+"""Several configurations on several processes, killed or not: one final, every value held."""
 
 from __future__ import annotations
 
 from collections import Counter
 
+import optuna
 import pytest
 import storage_servers
 from forked_workers import Nursery
 from random_kills import run_and_kill
 from worker_process import open_storage
+
+from optuna_bisect.study import attributes
 
 N_WORKERS = 4
 N_CONFIGURATIONS = 10
@@ -44,6 +47,27 @@ def kills_journal(folder, n_studies: int, n_kills: int, **settings) -> None:
 
 def test_two_studies_of_two_configurations_survive_kills(folder) -> None:
     kills_journal(folder, 2, 2, n_configurations=2, stale_after=1.0)
+
+
+@pytest.mark.parametrize("n_workers", [4, 8])
+def test_processes_begin_no_configuration_too_many(folder, n_workers) -> None:
+    """Without kills: they spread over the configurations first, and then meet on the last ones.
+
+    With one worker the study has about 35 probes. Workers that begin at one moment know of no
+    rate to start at, and need about six for a configuration instead of three.
+    """
+    url = f"journal:{folder}/s"
+    with Nursery(url) as nursery:
+        storage = open_storage(url)
+        crowd = {"n_workers": n_workers, "n_configurations": N_CONFIGURATIONS}
+        found = run_and_kill(nursery, storage, "crowd", 0, **crowd).summary
+        study = optuna.load_study(study_name="crowd", storage=storage)
+    first = {attributes.read(t).search for t in study.trials[:n_workers]}
+    print(f"{n_workers} processes: {found['probes']} probes")  # noqa: T201
+    assert (found["complete"], found["searches"]) == (1, N_CONFIGURATIONS)
+    assert len(first) > n_workers // 2
+    assert found["duplicates"] == found["outside"] == 0
+    assert found["probes"] <= 7 * N_CONFIGURATIONS + n_workers
 
 
 @pytest.mark.soak

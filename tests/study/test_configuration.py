@@ -38,6 +38,8 @@ def test_only_parameters_that_both_have_are_compared() -> None:
     assert agree({"a": 1, "b": 2}, {"a": 1, "c": 3})
     assert not agree({"a": 1, "b": 2}, {"a": 1, "b": 3})
     assert agree({"a": None}, {"a": None})
+    assert agree({"a": float("nan")}, {"a": float("nan")})
+    assert not agree({"a": float("nan")}, {"a": 0.0})
 
 
 def test_the_lowest_trial_that_has_a_parameter_says_what_is_held() -> None:
