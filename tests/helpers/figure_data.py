@@ -27,7 +27,12 @@ QUALITIES = (0.9, 1.0, 0.3)
 
 
 def search_several(
-    qualities=QUALITIES, n_trials: int | None = None, sign: int = 1, **settings
+    qualities=QUALITIES,
+    n_trials: int | None = None,
+    sign: int = 1,
+    storage: object = None,
+    study_name: str | None = None,
+    **settings,
 ) -> optuna.Study:
     """Search the rate of one configuration for each quality, the share that may be learnt."""
 
@@ -46,6 +51,8 @@ def search_several(
     study = optuna.create_study(
         sampler=ob.BisectionSampler(**{**options, **settings}),
         pruner=ob.VerdictPruner(),
+        storage=storage,
+        study_name=study_name,
         direction="minimize" if sign > 0 else "maximize",
     )
     for quality in qualities:
