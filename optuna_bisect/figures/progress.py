@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from optuna_bisect.figures.summary import summarize
 from optuna_bisect.study import attributes, internals, liveness
+from optuna_bisect.study.configuration import rung_steps
 from optuna_bisect.study.reading import read_history
 from optuna_bisect.study.settings import Settings
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-    from optuna_bisect.figures.rows import Row
+    from optuna_bisect.figures.rows import Configuration, Row
     from optuna_bisect.figures.summary import Summary
     from optuna_bisect.study.history import History
 
@@ -94,14 +96,25 @@ def _budget(
     return spent + max(0, ahead) + history.final_steps
 
 
+def _steps_on_lowest(configuration: Configuration) -> int:
+    return sum(row.n_steps for row in configuration.rows if row.rung == 0)
+
+
 def _steps_ahead(history: History, summary: Summary) -> int:
     """Return the steps of probes to come if the other configurations cost as much as those so far.
 
-    While none is done, each may take ``max_probes`` whole probes.
+    While none is done, each may take ``max_probes`` whole probes. On a rung above, a configuration
+    costs as much more as its probes are longer.
     """
-    done = [c.n_steps for c in summary.configurations if c.is_over]
-    most = (history.max_probes or 0) * (history.view.probe_steps or 0)
+    lowest = [_steps_on_lowest(c) for c in summary.configurations if c.is_over]
+    done = [n for n in lowest if n]
+    most = (history.max_probes or 0) * (history.rungs[0].view.probe_steps or 0)
     each = sum(done) / len(done) if done else most
+    if history.below is not None:
+        n = max(len(summary.configurations), summary.n_configurations)
+        times = [rung_steps(math.ceil(n / rung_steps(1, r)), r) for r in range(history.rung + 1)]
+        paid = sum(row.n_steps for row in summary.probes)
+        return max(0, round(each * sum(times)) - paid)
     open_ = [c.n_steps for c in summary.configurations if not c.is_over]
     n_new = max(0, summary.n_configurations - len(summary.configurations))
     return round(n_new * each + sum(max(0, each - paid) for paid in open_))

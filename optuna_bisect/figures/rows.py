@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from optuna_bisect.decisions.configurations import find_searches
-from optuna_bisect.decisions.searches import best_of
+from optuna_bisect.decisions.searches import leader_of
 from optuna_bisect.study.finished import rate_of, reports_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Row:
         adjustment: What Phase 2 did, as ``BisectionLR`` wrote it, None if it did nothing.
         search: Number of the trial that began its search, which names its configuration; None
             where another sampler made it.
+        rung: How often the length of its probe was tripled, 0 for those of the shortest length.
     """
 
     number: int
@@ -68,6 +69,7 @@ class Row:
     start_lr: float | None
     adjustment: dict[str, Any] | None
     search: int | None = None
+    rung: int = 0
 
     @property
     def n_steps(self) -> int:
@@ -134,8 +136,8 @@ def configurations_of(
     Returns:
         The configurations; none where no trial belongs to a search.
     """
-    searches = find_searches(history) if history.searches else ()
-    best = best_of(searches).number if searches else None
+    searches = _highest_searches(history) if history.rungs[0].searches else ()
+    best = leader_of(history).number if searches else None
     probes = [row for row in rows if not row.is_final]
     # Where there is one search, what another sampler ran before belongs to it as well.
     is_one = len(searches) == 1
@@ -149,6 +151,14 @@ def configurations_of(
         )
         for search in searches
     )
+
+
+def _highest_searches(history: History) -> list[Search]:
+    """Return each search as it stands on the highest rung where it has a probe that trained."""
+    found = {s.number: s for s in find_searches(history.rungs[0])}
+    for rung in history.rungs[1:]:
+        found |= {s.number: s for s in find_searches(rung) if s.strongest is not None}
+    return list(found.values())
 
 
 def _to_configuration(
@@ -171,7 +181,9 @@ def _to_configuration(
     elif winner is None:
         result, reason = "no rate", "none of its probes found a rate that trains"
     else:
-        result, reason = "worse", "its best probe ended worse after a whole search"
+        longest = f", with probes of {search.history.view.probe_steps} steps"
+        told = longest if search.history.below is not None else ""
+        result, reason = "worse", f"its best probe ended worse after a whole search{told}"
     return Configuration(
         number=search.number,
         params=search.held,
@@ -206,6 +218,7 @@ def row_of(trial: FrozenTrial, attrs: Attrs, view: View) -> Row | None:
         start_lr=attrs.start_lr,
         adjustment=attrs.adjustment,
         search=attrs.search,
+        rung=attrs.rung or 0,
     )
 
 
