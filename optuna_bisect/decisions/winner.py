@@ -29,7 +29,10 @@ def find_winner(study: Study) -> Winner | None:
     """
     history = read_history(study)
     searches = find_searches(history)
-    is_over = all(s.is_settled for s in searches) and len(searches) >= history.n_configurations
+    # A worker that died may have left a search without an answer.
+    has_begun = history.done_by is not None or any(r.role == "final" for r in history.running)
+    is_settled = all(s.is_settled for s in searches) and len(searches) >= history.n_configurations
+    is_over = has_begun or is_settled
     return best_of(searches).outcome.winner if is_over or not history.has_final else None
 
 
