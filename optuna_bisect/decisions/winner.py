@@ -28,7 +28,9 @@ def find_winner(study: Study) -> Winner | None:
         overshot.
     """
     history = read_history(study)
-    is_over = all(map(is_settled, history.rungs))
+    # A worker that died may have left a search without an answer.
+    has_begun = history.done_by is not None or any(r.role == "final" for r in history.running)
+    is_over = has_begun or all(map(is_settled, history.rungs))
     return leader_of(history).outcome.winner if is_over or not history.has_final else None
 
 
