@@ -67,6 +67,18 @@ class Outcome(NamedTuple):
 
 def find_outcome(history: History) -> Outcome:
     """Say where the search stands, and which probe leads it."""
+    limits = history.distribution, history.warm_start, history.final_steps, history.max_probes
+    rival = None if history.rival is None else history.rival.number
+    key = (*limits, history.finished.is_heeded, rival)
+    known = history.finished.computed
+    # Of many searches all but one are as they were.
+    if key not in known:
+        known[key] = _compute_outcome(history)
+    outcome: Outcome = known[key]
+    return outcome
+
+
+def _compute_outcome(history: History) -> Outcome:
     evidence = history.evidence()
     exhausted = history.is_exhausted
     if evidence is None or not evidence.probes:

@@ -63,9 +63,8 @@ def _is_equal(a: Any, b: Any) -> bool:
 def held_by(members: Iterable[Member], search: int | None) -> dict[str, Any]:
     """Return the values that a search holds: of each name, that of the lowest trial."""
     held: dict[str, Any] = {}
-    for member in sorted(members, key=lambda m: m.number):
-        if member.search == search:
-            held = {**member.others, **held}
+    for member in sorted((m for m in members if m.search == search), key=lambda m: m.number):
+        held = {**member.others, **held}
     return held
 
 

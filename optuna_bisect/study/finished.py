@@ -14,7 +14,7 @@ from optuna_bisect._parameter import as_rate, find_rate_name, name_in
 from optuna_bisect.search.assessment import assess
 from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.search.running import founded
+from optuna_bisect.search.running import founded, led_by_cut
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.configuration import is_inside
 from optuna_bisect.verdicts.curve import Curve
@@ -86,8 +86,9 @@ class Finished:
         warm_start: Rate of the probe that an earlier search proposed, None if there is none.
         trial_ids: What tells the trials of ``probes`` apart, where numbers may repeat.
         attrs: Attributes by the same, of all trials but those that run and count as finished.
-        assessed: Evidence by grid, for speed only.
+        computed: What was computed from the probes, for speed only.
         parts: What single searches may learn from, for speed only.
+        earlier_parts: The same at an earlier reading.
     """
 
     horizon: int | None = None
@@ -98,8 +99,9 @@ class Finished:
     is_heeded: bool = False
     trial_ids: tuple[int, ...] = ()
     attrs: dict[int, attributes.Attrs] = field(default_factory=dict)
-    assessed: dict[Grid, Evidence] = field(default_factory=dict)
+    computed: dict[Any, Any] = field(default_factory=dict)
     parts: dict[tuple[int | None, str], Finished] = field(default_factory=dict)
+    earlier_parts: dict[tuple[int | None, str], Finished] = field(default_factory=dict)
 
     @property
     def n_probes(self) -> int:
@@ -113,19 +115,45 @@ class Finished:
             probes = tuple(p for p in self.probes if is_inside(p, search, held))
             warm = next((p.rate for p in probes if p.question == "warm"), None)
             spent = {name: n for name, n in self.spent.items() if name in (search, None)}
+            old = self.earlier_parts.get(key)
+            is_old = old and old.spent == spent and _are_same(old.probes, probes)
+            computed = old.computed if old and is_old else {}
             self.parts[key] = replace(
-                self, probes=probes, spent=spent, warm_start=warm, assessed={}, parts={}
+                self,
+                probes=probes,
+                spent=spent,
+                warm_start=warm,
+                computed=computed,
+                parts={},
+                earlier_parts={},
             )
         return self.parts[key]
 
-    def evidence(self, low: float, high: float, warm_start: float | None = None) -> Evidence:
-        """Judge the probes on the grid of a range, around the rate of a warm start inside it."""
+    def evidence(
+        self,
+        low: float,
+        high: float,
+        warm_start: float | None = None,
+        *,
+        rival: Probe | None = None,
+    ) -> Evidence:
+        """Judge the probes on the grid of a range, around the rate of a warm start inside it.
+
+        Where a ``rival`` from another search leads, they are compared as far as they ran.
+        """
         origin = self.warm_start or warm_start
         is_inside = origin is not None and low <= origin <= high
         grid = Grid(low, high, origin if is_inside else None)
-        if grid not in self.assessed:
-            self.assessed[grid] = assess(founded(self.probes), grid)
-        return self.assessed[grid]
+        key = (grid, None if rival is None else rival.number)
+        if key not in self.computed:
+            evidence = assess(founded(self.probes), grid)
+            self.computed[key] = evidence if rival is None else led_by_cut(evidence, rival)
+        found: Evidence = self.computed[key]
+        return found
+
+
+def _are_same(a: Sequence[Probe], b: Sequence[Probe]) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b))
 
 
 def read_finished(
@@ -158,7 +186,8 @@ def read_finished(
             spent[attrs.search] = spent.get(attrs.search, 0) + 1
         is_heeded |= attrs.role == "probe" and bool(attrs.asked or trial.intermediate_values)
     found = tuple(probes), tuple(finals), spent, warm_start, is_heeded, tuple(ids)
-    return Finished(horizon, *found, attrs_of)
+    parts = earlier.parts if earlier and is_known else {}
+    return Finished(horizon, *found, attrs_of, earlier_parts=parts)
 
 
 def _read_attributes(

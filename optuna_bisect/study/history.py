@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna_bisect.search.horizon import EXPONENT
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.search.running import led_by_cut
 from optuna_bisect.study import internals
 from optuna_bisect.study.configuration import find_searches, held_by, is_inside
 
@@ -187,8 +186,7 @@ class History(NamedTuple):
 
     def evidence_in(self, low: float, high: float) -> Evidence:
         """Judge the probes on the grid of a range."""
-        evidence = self.finished.evidence(low, high, self.warm_start)
-        return evidence if self.rival is None else led_by_cut(evidence, self.rival)
+        return self.finished.evidence(low, high, self.warm_start, rival=self.rival)
 
     def running_probes(self, least_horizon: float = 0) -> list[Probe]:
         """Return the probes that still run and have reported, from ``least_horizon`` steps on."""
