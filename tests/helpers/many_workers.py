@@ -132,16 +132,23 @@ def summarize(storage: BaseStorage, name: str) -> dict[str, Any]:
 def count_repeated(study: optuna.Study) -> int:
     """Count the probes that ran at a rate of another one of their search without a reason.
 
-    There are three reasons: the question was to run the rate once more, the first one's verdict
-    fell with the run that it was cut against, or the first one broke off.
+    There are four reasons: the question was to run the rate once more, the first one's verdict
+    fell with the run that it was cut against, the first one broke off, or Optuna's retry cloned
+    a trial whose worker had died after the verdict and before the end.
     """
     history = read_history(study)
+    clones = {t.number for t in study.get_trials(deepcopy=False) if _is_clone(t)}
     n_repeated = 0
     for search in history.searches:
         standing = founded(history.of(search).finished.probes)
-        rates = [p.rate for p in standing if p.question != "recheck" and not p.is_broken]
+        standing = [p for p in standing if p.number not in clones and not p.is_broken]
+        rates = [p.rate for p in standing if p.question != "recheck"]
         n_repeated += len(rates) - len(set(rates))
     return n_repeated
+
+
+def _is_clone(trial: optuna.trial.FrozenTrial) -> bool:
+    return bool(trial.system_attrs.get("retry_history"))
 
 
 def count_outside(study: optuna.Study) -> int:
