@@ -44,7 +44,7 @@ class Final(NamedTuple):
         has_failed: Whether it was in vain for a reason that a lower rate may not cure: ended by an
             exception or by another pruner, but not killed, or run to its end for no finite value.
         steps: Its length in steps, None if unknown.
-        n_configurations: How many configurations its own was chosen from, None if unknown.
+        n_configurations: How many configurations its own was chosen from, None for one.
         winner: Number of the probe that it trains the configuration of.
     """
 

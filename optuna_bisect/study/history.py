@@ -116,7 +116,7 @@ class History(NamedTuple):
         resumed with more ``n_configurations`` goes on.
         """
         least = self.n_configurations
-        finals = (f for f in self._long_finals if (f.n_configurations or least) >= least)
+        finals = (f for f in self._long_finals if (f.n_configurations or 1) >= least)
         return next((f.number for f in finals), None)
 
     def trained(self, winner: int) -> int | None:

@@ -74,15 +74,20 @@ def take_role(
         report_direction=settings.report_direction,
         search=decision.search,
         rung=decision.rung or None,
-        n_configurations=settings.n_configurations,
+        n_configurations=_unless_one(settings.n_configurations),
         group_by=None if settings.group_by is None else list(settings.group_by),
-        n_rungs=settings.n_rungs,
+        n_rungs=_unless_one(settings.n_rungs),
     )
     if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
         decision = _reconsider(study, trial, settings)
     # The role comes last: others wait for it, and then rely on all the rest.
     attributes.write(study, trial, reason=decision.reason, role=decision.role)
     return _confirm(study, trial, settings) if decision.role == "final" else decision
+
+
+def _unless_one(number: int | None) -> int | None:
+    """Spare what goes without saying: each attribute is a call of the storage."""
+    return None if number == 1 else number
 
 
 def _probe_steps(settings: Settings, rung: int) -> int | None:
