@@ -132,6 +132,7 @@ def test_the_callback_passes_over_trials_without_a_rate(capsys) -> None:
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.soak
 def test_ctrl_c_in_a_probe_and_in_the_final_trial_ends_in_one_sentence(folder) -> None:
     url = f"sqlite:///{folder}/s.db"
     shown, code = run_in_terminal([url, 0.05], interrupt_at="phase 1, probe")

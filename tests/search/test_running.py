@@ -133,6 +133,7 @@ def test_two_probes_side_by_side_judge_each_other() -> None:
     assert study.trials[0].state == TrialState.RUNNING
 
 
+@pytest.mark.soak
 def test_idle_probes_are_not_counted_as_spent_but_do_not_go_on_for_ever() -> None:
     """A dead probe keeps its question for ever where nothing goes stale."""
     study = optuna.create_study(

@@ -45,10 +45,12 @@ def kills_journal(folder, n_studies: int, n_kills: int, **settings) -> None:
         check_kills(nursery, storage, n_studies, n_kills, (0.02, 0.6), **settings)
 
 
+@pytest.mark.soak
 def test_two_studies_of_two_configurations_survive_kills(folder) -> None:
     kills_journal(folder, 2, 2, n_configurations=2, stale_after=1.0)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("n_workers", [4, 8])
 def test_processes_begin_no_configuration_too_many(folder, n_workers) -> None:
     """Without kills: they spread over the configurations first, and then meet on the last ones.

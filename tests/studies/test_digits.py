@@ -64,6 +64,7 @@ def test_the_study_ends_in_one_final_trial_and_a_second_run_leaves_it_alone(caps
     assert len(load().trials) == len(study.trials)
 
 
+@pytest.mark.soak
 def test_ctrl_c_in_a_probe_and_the_same_command_again_give_the_same_rate(capsys) -> None:
     assert digits.main([*SHORT, "--storage", "sqlite:///unbroken.db"]) == 0
     expected = last_line(capsys.readouterr().out)
