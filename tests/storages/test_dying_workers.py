@@ -92,10 +92,10 @@ def kills_journal(folder, n_studies: int, n_kills: int) -> None:
 
 
 def check_kills(nursery, storage, n_studies, n_kills, pause, **settings) -> None:
-    """One complete final, no verdict lost; over many kills, one extra probe for each at most.
+    """One complete final, no verdict lost, one extra probe for each kill at most.
 
-    The moments are random: over 104 kills 0.2 to 0.4 extra probes a kill were seen. In one study
-    of 6 kills it is chance how many of its workers were idle: 7 to 17 were seen.
+    The moments are random: over 104 kills 0.2 to 0.4 extra probes a kill were seen. A study has 6
+    or 7 without any, so that a few kills leave room for chance; what was counted is printed.
     """
     whole = run_and_kill(nursery, storage, "whole", 0, **settings)
     names = [f"k{i}" for i in range(n_studies)]
@@ -105,7 +105,7 @@ def check_kills(nursery, storage, n_studies, n_kills, pause, **settings) -> None
     assert [o.lost for o in killed] == [set()] * n_studies
     n_extra = sum(o.summary["probes"] - whole.summary["probes"] for o in killed)
     print(f"{n_studies * n_kills} kills, {n_extra} extra probes")  # noqa: T201
-    assert n_studies == 1 or n_extra <= n_studies * n_kills
+    assert n_extra <= max(12, n_studies * n_kills)
 
 
 def test_workers_killed_at_random_moments_lose_nothing(folder) -> None:
