@@ -134,7 +134,7 @@ def test_wrong_types_and_unknown_options_are_refused():
 
 
 @given(stop=st.integers(1, 119), start=st.sampled_from([0.004, 0.1, 0.6]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_run_that_stops_and_resumes_equals_one_that_does_not(stop, start):
     options = {"final_steps": 120, "interval_steps": 3, "significance": 0.1}
     model, optimizer = build(start)

@@ -63,7 +63,7 @@ def test_every_odd_value_is_refused_with_a_clear_sentence_or_taken(label) -> Non
         made(label, value)
 
 
-FEW = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=200, suppress_health_check=list(HealthCheck))
 MANY = settings(FEW, max_examples=2000)
 
 

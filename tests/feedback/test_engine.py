@@ -72,7 +72,7 @@ LEVELS = st.lists(st.floats(0.01, 10), min_size=1, max_size=160)
 
 
 @given(levels=LEVELS, gain=st.floats(0.01, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_rate_never_leaves_the_bracket_before_the_anneal(levels, gain):
     options = Settings(significance=0.3, patience=1, cooldown=0, threshold=0.01, max_moves=99)
     schedule = replace(SCHEDULE, low=0.1 * gain)
@@ -86,7 +86,7 @@ def test_the_rate_never_leaves_the_bracket_before_the_anneal(levels, gain):
     scale=st.sampled_from([2.0**-9, 0.5, 4.0, 1024.0]),
     shift=st.integers(-(2**20), 2**20),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_losses_times_a_number_or_plus_a_number_give_the_same_moves(levels, scale, shift):
     """Numbers that floats hold exactly, so that the law holds bit for bit."""
     options = Settings(significance=0.3, patience=1, cooldown=0, threshold=0.1)
@@ -95,7 +95,7 @@ def test_losses_times_a_number_or_plus_a_number_give_the_same_moves(levels, scal
 
 
 @given(levels=LEVELS, data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_advance_is_a_function_of_its_arguments(levels, data):
     cut = data.draw(st.integers(0, len(levels)))
     half, _ = drive(levels[:cut])

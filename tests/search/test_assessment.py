@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pure_search import GRID, STEPS, search, synthetic
 
@@ -18,7 +18,6 @@ from optuna_bisect.verdicts.curve import Curve
 from optuna_bisect.verdicts.shape import is_above
 
 
-@settings(deadline=None)
 @given(st.floats(-5.5, -0.5), st.randoms())
 def test_the_order_of_the_trials_does_not_matter(exponent: float, random: object) -> None:
     probes = search(10**exponent)

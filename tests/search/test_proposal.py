@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pure_search import GRID, search
 
@@ -17,7 +17,6 @@ from optuna_bisect.search.proposal import choose, propose
 from optuna_bisect.verdicts.curve import Curve
 
 
-@settings(deadline=None)
 @given(st.floats(-5.5, -0.5))
 def test_the_search_converges_next_to_the_optimum(exponent: float) -> None:
     best = 10**exponent
@@ -28,7 +27,6 @@ def test_the_search_converges_next_to_the_optimum(exponent: float) -> None:
     assert len(probes) <= 12
 
 
-@settings(deadline=None)
 @given(st.floats(-5.5, -0.5), st.integers(0, 12))
 def test_the_optimum_never_leaves_the_bracket(exponent: float, n: int) -> None:
     probes = search(10**exponent)[:n]

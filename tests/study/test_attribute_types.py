@@ -118,7 +118,7 @@ def use_everything(study: optuna.Study, fuzzed: Mapping[str, Any]) -> None:
         study.optimize(make_objective(), n_trials=2)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.integers(0, len(TRIALS) - 1), FUZZED, max_size=3), FUZZED, FUZZED)
 def test_nothing_stumbles_over_what_somebody_else_wrote(on_each, running, live) -> None:
     use_everything(with_attributes(on_each, running), live)
