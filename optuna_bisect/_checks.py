@@ -145,6 +145,13 @@ def check_name(name: str, value: object) -> str:
     return str.__str__(value)
 
 
+def check_names(name: str, value: object) -> tuple[str, ...]:
+    """Return several strings as a tuple; raise ValueError for anything else."""
+    if not isinstance(value, list | tuple) or not all(isinstance(v, str) and v for v in value):
+        raise wrong(name, "be a list of names of parameters", value)
+    return tuple(str.__str__(v) for v in value)
+
+
 def check_choice(name: str, value: object, choices: Sequence[str], *, none: bool = False) -> Any:
     """Return one of a few words, or None where allowed; raise ValueError for anything else."""
     if value is None and none:

@@ -13,9 +13,9 @@ except ImportError as error:
     ) from error
 
 from optuna_bisect._checks import check_bool, check_positive, check_type, whole_of, wrong
+from optuna_bisect._trial_plan import trial_plan
 from optuna_bisect.feedback.schedule import Schedule
 from optuna_bisect.study import attributes
-from optuna_bisect.study.trial_plan import trial_plan
 from optuna_bisect.training.adjustment import Adjustment
 from optuna_bisect.training.distributed import refuse_repeats, share_plan
 from optuna_bisect.training.divergence import Diverged

@@ -21,10 +21,16 @@ from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 from sqlalchemy.engine import make_url
 
 from optuna_bisect.dashboard import publish
-from optuna_bisect.figures.page import render_page
 from optuna_bisect.figures.progress import read_progress
 from optuna_bisect.figures.summary import summarize
-from optuna_bisect.figures.words import format_progress, format_table
+from optuna_bisect.figures.words import (
+    describe_configurations,
+    format_progress,
+    format_table,
+    table_of,
+    table_of_configurations,
+)
+from optuna_bisect.page import render_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,10 +123,13 @@ def _show(study: Study, _: argparse.Namespace) -> int:
     if is_open and (progress.running or progress.share):
         print(format_progress(progress, width))
     print(_wrap(summary.conclusion, width))
-    if summary.cost is not None:
+    if told := describe_configurations(summary):
+        print(_wrap(told, width))
+    elif summary.cost is not None:
         print(f"Probes cost {summary.cost:.3g} of a full run.")
-    if summary.rows:
-        print(f"\n{format_table(summary.rows, width)}")
+    for lines in (table_of_configurations(summary), table_of(summary.rows)):
+        if lines:
+            print(f"\n{format_table(lines, width)}")
     return 0
 
 

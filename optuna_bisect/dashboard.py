@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optuna_bisect.figures.summary import HEADER, summarize
-from optuna_bisect.visualization import plot_bracket, plot_curves
+from optuna_bisect.figures.summary import summarize
+from optuna_bisect.figures.words import (
+    describe_configurations,
+    table_of,
+    table_of_configurations,
+)
+from optuna_bisect.visualization import plot_bracket, plot_configurations, plot_curves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
 
 BRACKET_ID = "bisect-bracket"
 CURVES_ID = "bisect-curves"
+CONFIGURATIONS_ID = "bisect-configurations"
 
 _HOW_TO_READ = """\
 ### How to read this
@@ -27,12 +33,14 @@ _HOW_TO_READ = """\
 - The **winner** is the best balanced probe. Longer runs want lower rates, so the final trial is
   given a corrected one.
 - A verdict is the one given when the probe ended; probes that came later may have beaten it.
+- A **configuration** is a set of values of all parameters but the rate. Each has a search of its
+  own, named by its first trial: `bisect_search` says to which one a trial belongs.
 - The figures are at the end of the first page, and every `bisect_*` attribute is a column of the
   trial table."""
 
 
 def publish(study: Study) -> None:
-    """Write what is known about a study into optuna-dashboard: a note and both figures.
+    """Write what is known about a study into optuna-dashboard: a note and the figures.
 
     Call it after ``optimize``, or while it runs with
     ``callbacks=[lambda study, trial: publish(study)]``, from one worker only: the dashboard does
@@ -51,33 +59,40 @@ def publish(study: Study) -> None:
             "optuna_bisect.dashboard needs optuna-dashboard: "
             "pip install 'optuna_bisect[dashboard]'."
         ) from error
-    bracket, curves = plot_bracket(study), plot_curves(study)
-    save_note(study, format_note(summarize(study)))
-    save_plotly_graph_object(study, bracket, graph_object_id=BRACKET_ID)
-    save_plotly_graph_object(study, curves, graph_object_id=CURVES_ID)
+    summary = summarize(study)
+    figures = {BRACKET_ID: plot_bracket(study), CURVES_ID: plot_curves(study)}
+    if summary.is_several:
+        figures = {CONFIGURATIONS_ID: plot_configurations(study), **figures}
+    save_note(study, format_note(summary))
+    for name, figure in figures.items():
+        save_plotly_graph_object(study, figure, graph_object_id=name)
 
 
 def format_note(summary: Summary) -> str:
-    """Write the note in Markdown: title, conclusion, cost, table of trials, how to read it."""
+    """Write the note in Markdown: title, conclusion, cost, tables, how to read it."""
     parts = [f"## {_title_of(summary)}", summary.conclusion]
-    if summary.cost is not None:
+    if told := describe_configurations(summary):
+        parts.append(told)
+    elif summary.cost is not None:
         parts.append(f"Probes cost {summary.cost:.3g} of a full run.")
-    if summary.rows:
-        parts.append(_format_table([row.cells for row in summary.rows]))
+    tables = (table_of_configurations(summary), table_of(summary.rows))
+    parts += [_format_table(lines) for lines in tables if lines]
     return "\n\n".join([*parts, _HOW_TO_READ])
 
 
 def _title_of(summary: Summary) -> str:
+    best = summary.leading if summary.is_several else None
+    held = "" if best is None else f", configuration {best.number}"
     if summary.final is not None:
-        return f"Final trial {summary.final.number}: learning rate {summary.final.rate:.3g}"
+        return f"Final trial {summary.final.number}: learning rate {summary.final.rate:.3g}{held}"
     if summary.winner is not None:
-        return f"Winner so far: learning rate {summary.winner.lr:.3g}"
+        return f"Winner so far: learning rate {summary.winner.lr:.3g}{held}"
     return "The search has no winner yet"
 
 
-def _format_table(rows: Sequence[Sequence[str]]) -> str:
-    lines = [HEADER, ["---"] * len(HEADER), *rows]
-    return "\n".join("| " + " | ".join(_escape(cell) for cell in line) + " |" for line in lines)
+def _format_table(lines: Sequence[Sequence[str]]) -> str:
+    ruled = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
+    return "\n".join("| " + " | ".join(_escape(cell) for cell in line) + " |" for line in ruled)
 
 
 def _escape(cell: str) -> str:

@@ -9,13 +9,15 @@ from optuna.pruners import BasePruner
 
 from optuna_bisect._checks import check_direction, check_not_negative
 from optuna_bisect._report_steps import is_first_report, note_first_step, warn_of_units
+from optuna_bisect.decisions.configurations import why_behind
+from optuna_bisect.decisions.next_rate import part_of
 from optuna_bisect.decisions.roles import forestalled_by
 from optuna_bisect.decisions.running_verdict import judge_beside, judge_probe
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes
-from optuna_bisect.study.finished import curve_of, rate_of
-from optuna_bisect.study.history import recent_history
+from optuna_bisect.study.finished import curve_of, others_of, rate_of
 from optuna_bisect.study.liveness import note_alive
+from optuna_bisect.study.reading import recent_history
 from optuna_bisect.study.settings import Settings
 from optuna_bisect.verdicts.classifier import not_finite
 
@@ -79,7 +81,8 @@ class VerdictPruner(BasePruner):
     def _prune_probe(
         self, study: Study, trial: FrozenTrial, attrs: attributes.Attrs, probe_steps: int | None
     ) -> bool:
-        history = recent_history(study, trial, Settings(report_direction=self._report_direction))
+        settings = Settings(report_direction=self._report_direction)
+        history = recent_history(study, trial, settings, rung=attrs.rung or 0)
         rate = rate_of(trial, history.view)
         curve = curve_of(trial, history.view.report_sign)
         if rate is None and not curve.is_finite and "overshoot" in self._cuts:
@@ -88,15 +91,22 @@ class VerdictPruner(BasePruner):
             return True
         if rate is None:
             return _end_without_rate(study, trial, history, curve, probe_steps)
-        own = Probe(trial.number, rate, curve, is_full=False, question=attrs.question)
+        others = others_of(trial, history.view)
+        own = Probe(
+            trial.number, rate, curve, is_full=False, question=attrs.question, others=others
+        )
         if is_first_report(study, own, history.finished.probes, probe_steps):
             return False
+        whole, history = history, part_of(history, attrs.search)
         is_patient = attrs.question == "deepen"
         verdict = judge_probe(history, own, probe_steps, is_patient=is_patient)
         if verdict is None and attrs.role == "probe":
             verdict, judge = judge_beside(history, own)
             attributes.write(study, trial, judge=judge)
         is_over = probe_steps is not None and curve.horizon >= probe_steps
+        if verdict is None and (reason := why_behind(whole, own, attrs.search)):
+            attributes.write(study, trial, reason=reason)
+            return True
         if verdict is None or (not is_over and verdict.name not in self._cuts):
             return False
         attributes.write_verdict(study, trial, verdict)

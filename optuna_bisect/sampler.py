@@ -8,19 +8,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from optuna import TrialPruned
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import TrialState
 
 from optuna_bisect._checks import check_steps, check_type
 from optuna_bisect._guarded_pruner import guard_pruner
 from optuna_bisect._logger import logger
+from optuna_bisect._parameter import fit_into
 from optuna_bisect.decisions import rate_name
 from optuna_bisect.decisions.winner import plan_warm_start
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.history import read_history
-from optuna_bisect.study.parameter import fit_into
+from optuna_bisect.study.reading import read_history
 from optuna_bisect.study.settings import Settings, check_sampler, check_single_objective
+from optuna_bisect.workers.configuration import held_value, hold
 from optuna_bisect.workers.exit_guard import fail_at_exit
 from optuna_bisect.workers.heartbeat_guard import guard, is_lost
 from optuna_bisect.workers.journal_guard import guard_journal
@@ -58,8 +59,8 @@ class BisectionSampler(BaseSampler):
             what the curves of the probes show; 0: no correction.
         max_probes: Number of probes after which the final trial is started in any case. Those
             of workers that had nothing better to ask count only beyond three times as many.
-        independent_sampler: Sampler of all other parameters; random by default. None that ends
-            the study by itself, as GridSampler does.
+        independent_sampler: Sampler of all other parameters; random by default, TPE for several
+            configurations. None that ends the study by itself, as GridSampler does.
         stale_after: Seconds without a sign of life after which a running trial counts as dead.
             Must exceed the longest gap between reports. None: never.
         seed: Seed of the other parameters and of ``trial_plan(trial).seed``. None: derived from
@@ -73,6 +74,15 @@ class BisectionSampler(BaseSampler):
             the objective uses it; else a rate between those for a constant and a decaying run.
         warm_start: Rate of the first probe, where an earlier search gives one: the search then
             begins with its neighbours. None: the middle of the range. See ``from_study``.
+        n_configurations: For how many configurations, that is values of all other parameters, a
+            rate is searched. A search holds its configuration still; the final trial trains the
+            best one. Above 1 ``final_steps`` is needed.
+        group_by: Names of the parameters whose values want rates of their own: a search begins
+            where those with the same values ended. None: the categorical ones whose best rates
+            turn out to differ.
+        n_rungs: Number of probe lengths. On each rung above the first the best third of the
+            configurations goes on, with probes three times as long that begin at the rates found
+            so far (successive halving). 1: all is decided by probes of one length.
 
     Raises:
         ValueError: On settings outside their range; from the first trial on where the study has
@@ -98,6 +108,9 @@ class BisectionSampler(BaseSampler):
         report_direction: str | None = None,
         final_schedule: str | float | None = None,
         warm_start: float | None = None,
+        n_configurations: int = 1,
+        group_by: Sequence[str] | None = None,
+        n_rungs: int = 1,
     ) -> None:
         probe_steps, final_steps = check_steps(probe_steps, final_steps)
         check_sampler(independent_sampler)
@@ -114,8 +127,12 @@ class BisectionSampler(BaseSampler):
             report_direction=report_direction,
             final_schedule=final_schedule,
             warm_start=warm_start,
+            n_configurations=n_configurations,
+            group_by=group_by,
+            n_rungs=n_rungs,
         )
-        own = RandomSampler(seed=self._settings.seed)
+        default = TPESampler if self._settings.n_configurations != 1 else RandomSampler
+        own = default(seed=self._settings.seed)
         self._independent_sampler = own if independent_sampler is None else independent_sampler
 
     @classmethod
@@ -166,7 +183,7 @@ class BisectionSampler(BaseSampler):
             guard_pruner(study)
             guard_journal(study)
             fail_at_exit(study, trial)
-            decision = take_role(study, trial, self._settings)
+            decision = take_role(study, trial, self._settings, self._independent_sampler)
             guard(study, trial)
         except BaseException:
             # Raising alone would leave the trial RUNNING for ever.
@@ -193,13 +210,27 @@ class BisectionSampler(BaseSampler):
         rate = self._choose_rate(study, trial, param_name, param_distribution, attrs)
         if rate is not None:
             return rate
+        return self._choose_other(study, trial, attrs, param_name, param_distribution)
+
+    def _choose_other(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        attrs: attributes.Attrs,
+        name: str,
+        distribution: BaseDistribution,
+    ) -> Any:
+        """Return what the winner or the search holds, else draw a value."""
         if attrs.winner is not None:
-            value = internals.param_of(study, attrs.winner, param_name, param_distribution)
-            if value is not None:
+            value = internals.param_of(study, attrs.winner, name, distribution)
+            if value is not internals.MISSING:
                 return value
-        return self._independent_sampler.sample_independent(
-            study, trial, param_name, param_distribution
-        )
+        if attrs.role == "probe" and attrs.search is not None:
+            value = held_value(study, trial, name, distribution, self._settings.stale_after)
+            if value is not internals.MISSING:
+                return value
+        value = self._independent_sampler.sample_independent(study, trial, name, distribution)
+        return hold(study, trial, name, distribution, value) if attrs.role == "probe" else value
 
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
@@ -236,7 +267,8 @@ class BisectionSampler(BaseSampler):
         is_wrong = chosen is None and rate_name.is_plainly_wrong(name, own)
         if rate_range is None and not is_wrong:
             return None
-        history = read_history(study, self._settings, exclude=trial.number)
+        rung = attrs.rung or 0
+        history = read_history(study, self._settings, exclude=trial.number, rung=rung)
         if rate_range is None:
             rate_range = rate_name.wrong_range(name, distribution, history.view.param_name)
             if rate_range is None:

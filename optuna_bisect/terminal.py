@@ -17,10 +17,11 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from optuna_bisect._logger import logger
 from optuna_bisect.decisions.roles import MAX_FAILED_FINALS
 from optuna_bisect.figures.progress import read_progress
-from optuna_bisect.figures.summary import row_of, summarize
+from optuna_bisect.figures.rows import row_of
+from optuna_bisect.figures.summary import summarize
 from optuna_bisect.figures.words import format_progress, format_trial
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,10 +51,11 @@ def print_verdict(study: Study, trial: FrozenTrial) -> None:
         study: The study.
         trial: The trial that has ended.
     """
-    row = row_of(trial, attributes.read(trial), read_history(study).view)
+    history = read_history(study)
+    row = row_of(trial, attributes.read(trial), history.view)
     if row is not None:
         # Above the bar, where there is one.
-        tqdm.write(format_trial(row))
+        tqdm.write(format_trial(row, is_several=history.n_configurations > 1))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Figures of a study: how the bracket closed, the loss curves behind the verdicts, and Phase 2.
+"""Figures of a study: brackets, the loss curves behind the verdicts, configurations, Phase 2.
 
 They need plotly, which is imported when the first one is drawn.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from optuna_bisect._checks import check_positive, optional
 from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
 from optuna_bisect.figures.bracket import draw_bracket
+from optuna_bisect.figures.configurations import draw_configurations, draw_parallel
 from optuna_bisect.figures.curves import draw_curves, get_curves_info
 from optuna_bisect.figures.summary import summarize
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from optuna.study import Study
 
 
-def plot_bracket(study: Study, *, edge: float | None = None) -> go.Figure:
+def plot_bracket(
+    study: Study, *, edge: float | None = None, search: int | None = None
+) -> go.Figure:
     """Plot how the bracket closed around the winner, trial by trial.
 
     Each bar is the bracket that a trial was proposed from, and the mark is the rate that it
@@ -29,18 +32,19 @@ def plot_bracket(study: Study, *, edge: float | None = None) -> go.Figure:
         study: A study, finished or not, of any sampler.
         edge: A rate to draw a line at: ``2 / sharpness(model, loss_fn, batch)`` of
             ``optuna_bisect.curvature``, above which plain descent leaves a minimum.
+        search: Of several configurations, the one to show: its ``bisect_search``. None: the best.
 
     Returns:
         The figure.
 
     Raises:
         ImportError: If plotly is missing.
-        ValueError: If the edge is not a positive number.
+        ValueError: If the edge is not a positive number, or no search has that number.
     """
-    return draw_bracket(summarize(study), optional(check_positive, "edge", edge))
+    return draw_bracket(summarize(study), optional(check_positive, "edge", edge), search)
 
 
-def plot_curves(study: Study) -> go.Figure:
+def plot_curves(study: Study, *, search: int | None = None) -> go.Figure:
     """Plot what every trial reported, coloured by verdict.
 
     A curve that diverged ends in a cross at the edge of the picture; its hover text says where
@@ -48,6 +52,27 @@ def plot_curves(study: Study) -> go.Figure:
 
     Args:
         study: A study, finished or not, of any sampler.
+        search: Of several configurations, the one to show: its ``bisect_search``. None: the best.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ImportError: If plotly is missing.
+        ValueError: If no search has that number.
+    """
+    return draw_curves(get_curves_info(study, search))
+
+
+def plot_configurations(study: Study) -> go.Figure:
+    """Plot which configurations were searched, in which order, and what each one cost.
+
+    Each has a column as wide as what was paid for its probes: above, what its best probe ended
+    with; below, its best rate inside its bracket. The winner is orange; the others are grey, by
+    the reason for which they lost, which their hover texts say in full.
+
+    Args:
+        study: A study of ``BisectionSampler``, finished or not.
 
     Returns:
         The figure.
@@ -55,7 +80,25 @@ def plot_curves(study: Study) -> go.Figure:
     Raises:
         ImportError: If plotly is missing.
     """
-    return draw_curves(get_curves_info(study))
+    return draw_configurations(summarize(study))
+
+
+def plot_parallel_coordinate(study: Study) -> go.Figure:
+    """Plot Optuna's parallel coordinates with one line for each configuration.
+
+    Each line is a configuration at its best rate, by what its best probe ended with. Optuna's own
+    function would show final trials only, since probes are pruned.
+
+    Args:
+        study: A study of ``BisectionSampler``, finished or not.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ImportError: If plotly is missing.
+    """
+    return draw_parallel(study)
 
 
 def plot_adjustment(study: Study) -> go.Figure:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from optuna_bisect.figures.page import render_page
 from optuna_bisect.figures.summary import summarize
-from optuna_bisect.figures.words import format_table
+from optuna_bisect.figures.words import format_table, table_of
+from optuna_bisect.page import render_page
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +33,7 @@ def print_result(study: Study, options: argparse.Namespace) -> int:
     """
     summary = summarize(study)
     width = shutil.get_terminal_size().columns
-    print(f"\n{format_table(summary.rows, width)}\n\n{summary.conclusion}")
+    print(f"\n{format_table(table_of(summary.rows), width)}\n\n{summary.conclusion}")
     options.output.write_text(render_page(study), encoding="utf-8")
     print(f"figures: {options.output.resolve()}\nstudy: {study.study_name!r} in {options.storage}")
     if not is_complete(study) or summary.final is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from figure_data import search_several
 from optuna_dashboard import get_note
 from synthetic_trainer import make_objective
 from worker_process import load_study, start_python
@@ -19,6 +20,7 @@ from worker_process import load_study, start_python
 import optuna_bisect as ob
 from optuna_bisect.cli import main
 from optuna_bisect.figures.summary import summarize
+from optuna_bisect.figures.words import describe_configurations
 
 ROOT = Path(__file__).parents[1]
 
@@ -212,3 +214,14 @@ def test_it_runs_as_a_module(storage) -> None:
     command = [sys.executable, "-W", "error", "-m", "optuna_bisect.cli", "winner"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_show_of_several_configurations_lists_them_and_fits(storage, capsys, columns) -> None:
+    study = search_several(storage=storage, study_name="s")
+    summary, printed = summarize(study), run(capsys, "show")
+    assert max(map(len, printed.splitlines())) <= columns
+    words = " ".join(printed.split())
+    assert describe_configurations(summary) in words
+    for c in summary.configurations:
+        assert f"{c.number} {c.result} {c.value:.4g}" in words
+    assert "winner" in words.split("cost", 1)[1]

@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
+from figure_data import search_several
 from optuna_dashboard import get_note
 from synthetic_trainer import STEPS, Trainer, make_objective
 
 import optuna_bisect as ob
-from optuna_bisect.dashboard import BRACKET_ID, CURVES_ID, format_note, publish
+from optuna_bisect.dashboard import (
+    BRACKET_ID,
+    CONFIGURATIONS_ID,
+    CURVES_ID,
+    format_note,
+    publish,
+)
 from optuna_bisect.figures.summary import summarize
 
 if TYPE_CHECKING:
@@ -98,6 +105,23 @@ def test_publishing_after_every_trial_replaces_what_was_there(study) -> None:
     study.optimize(make_objective(Trainer()), n_trials=30)
     publish(study)
     assert get_note(study).startswith("## Final trial")
+
+
+def test_of_several_configurations_the_note_names_the_winner_and_what_each_cost() -> None:
+    study = search_several()
+    publish(study)
+    note, summary = get_note(study), summarize(study)
+    best, final = summary.leading, summary.final
+    first, *_ = note.splitlines()
+    assert first.endswith(f"learning rate {final.rate:.3g}, configuration {best.number}")
+    assert "Its configuration: quality 1." in note
+    assert f"3 configurations were searched, together for {summary.cost:.3g} of a full run" in note
+    for c in summary.configurations:
+        (line,) = [s for s in note.splitlines() if s.startswith(f"| {c.number} | {c.result} |")]
+        assert f"| {c.n_steps} |" in line
+        assert c.result != "dropped" or c.reason in line
+    attrs = study._storage.get_study_system_attrs(study._study_id)
+    assert any(CONFIGURATIONS_ID in key for key in attrs)
 
 
 def test_an_empty_study_is_published_too(study) -> None:

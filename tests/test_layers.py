@@ -107,7 +107,7 @@ def test_pure_rooms_import_the_standard_library_and_numpy_only(room: str) -> Non
 def test_parameter_knows_distributions_and_nothing_else_of_optuna() -> None:
     outside = [
         node.module
-        for node in ast.walk(TREES["study.parameter"])
+        for node in ast.walk(TREES["_parameter"])
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("optuna")
     ]
     assert set(outside) == {"optuna.distributions"}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from figure_data import search_several
 from synthetic_trainer import STEPS, make_objective
 from worker_process import finish, start_python
 
@@ -178,3 +179,13 @@ def test_the_user_may_have_silenced_optuna() -> None:
     printed = finish(start_python(["-c", code, "", "0"]))
     assert "Trial 0 pruned" not in printed
     assert "after" in printed
+
+
+def test_of_several_configurations_a_line_says_which_one(capsys) -> None:
+    study = search_several()
+    for trial in study.trials:
+        print_verdict(study, trial)
+    lines = capsys.readouterr().out.splitlines()
+    for trial, line in zip(study.trials, lines, strict=True):
+        told = f"trial {trial.number} of configuration {trial.user_attrs['bisect_search']}: rate"
+        assert line.startswith(told)

@@ -14,9 +14,15 @@ from synthetic_trainer import HIGH, LOW, Trainer, make_objective
 import optuna_bisect as ob
 from optuna_bisect.figures.style import LOOKS
 from optuna_bisect.figures.summary import summarize
-from optuna_bisect.visualization import plot_bracket, plot_curves
+from optuna_bisect.visualization import (
+    plot_bracket,
+    plot_configurations,
+    plot_curves,
+    plot_parallel_coordinate,
+)
 
 PLOTS = [plot_bracket, plot_curves]
+OF_CONFIGURATIONS = [plot_configurations, plot_parallel_coordinate]
 
 
 @pytest.mark.parametrize("plot", PLOTS)
@@ -32,7 +38,7 @@ def test_a_study_without_reports_says_so_and_still_shows_its_bracket() -> None:
     assert len(summarize(study).rows) == 5
 
 
-@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("plot", [*PLOTS, *OF_CONFIGURATIONS])
 @pytest.mark.parametrize("reports", [[math.nan], [math.inf, math.nan], [0.0, 0.0], [-3.0, -4.0]])
 def test_hopeless_constant_and_negative_reports_are_drawn(plot, reports) -> None:
     study = optuna.create_study()
@@ -61,7 +67,16 @@ def test_many_trials_are_drawn_quickly() -> None:
     data_of(plot_curves(study))
 
 
-def test_without_plotly_the_error_names_the_extra(monkeypatch) -> None:
+@pytest.mark.parametrize("plot", [plot_bracket, *OF_CONFIGURATIONS])
+def test_without_plotly_the_error_names_the_extra(monkeypatch, plot) -> None:
     monkeypatch.setitem(sys.modules, "plotly", None)
     with pytest.raises(ImportError, match=r"pip install 'optuna_bisect\[plot\]'"):
-        plot_bracket(optuna.create_study())
+        plot(optuna.create_study())
+
+
+@pytest.mark.parametrize("plot", OF_CONFIGURATIONS)
+def test_a_study_of_another_sampler_has_no_configurations_to_show(plot) -> None:
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    study.optimize(make_objective(Trainer()), n_trials=3)
+    (note,) = plot(study).layout.annotations
+    assert note.text == "no configuration has been searched yet"

@@ -2,10 +2,13 @@
 
 In reading order:
 
-- ``winner``: where the search stands, and its winner
 - ``rate_name``: which parameter is the rate in this study
+- ``outcome``: where one search stands, and its winner
+- ``searches``: the searches of a study, one for each configuration, and the one that leads
+- ``next_rate``: which rate a new probe tries, after earlier searches and beside those that run
+- ``configurations``: which search a trial joins, and which one is dropped
+- ``winner``: the winner of the whole study
 - ``final_plan``: the rate and the limits that the final trial is given
 - ``roles``: whether a new trial is a probe, the final trial or surplus
-- ``next_rate``: which rate a new probe tries, beside those that run
 - ``running_verdict``: what is said of a probe while it runs
 """

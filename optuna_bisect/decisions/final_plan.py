@@ -10,7 +10,7 @@ from optuna_bisect.search.grid import SPACING
 from optuna_bisect.search.horizon import correct, exponent_for
 
 if TYPE_CHECKING:
-    from optuna_bisect.decisions.winner import Outcome
+    from optuna_bisect.decisions.outcome import Outcome
     from optuna_bisect.study.history import History
 
 

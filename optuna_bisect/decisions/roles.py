@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from optuna_bisect.decisions.configurations import choose_search
 from optuna_bisect.decisions.final_plan import FinalPlan, plan_final
-from optuna_bisect.decisions.winner import doubt_about, find_outcome
-from optuna_bisect.search.running import led_by_running
-from optuna_bisect.verdicts.comparison import PROGRESS_RATIO
+from optuna_bisect.decisions.outcome import doubt_about
+from optuna_bisect.decisions.searches import leader_of
 
 if TYPE_CHECKING:
-    from optuna_bisect.decisions.winner import Outcome
+    from collections.abc import Mapping
+
+    from optuna_bisect.decisions.searches import Search
     from optuna_bisect.study.attributes import Role
     from optuna_bisect.study.history import History
 
@@ -27,6 +30,8 @@ class Decision(NamedTuple):
         is_warning: Whether the reason asks the user to do something.
         wait_for: Number of the trial to wait for.
         plan: What the final trial is given.
+        search: Number of the trial that began the search of a probe, its own for a new one.
+        rung: Rung of a probe, 0 for the lowest.
     """
 
     role: Role | None
@@ -34,20 +39,30 @@ class Decision(NamedTuple):
     is_warning: bool = False
     wait_for: int | None = None
     plan: FinalPlan | None = None
+    search: int | None = None
+    rung: int = 0
 
 
 def decide(
-    history: History, number: int, *, is_fixed: bool, may_wait: bool, exponent: float
+    history: History,
+    number: int,
+    *,
+    is_fixed: bool,
+    may_wait: bool,
+    exponent: float,
+    chosen: Mapping[str, Any] = MappingProxyType({}),
 ) -> Decision:
     """Decide on the role of new trial ``number``, which ``history`` leaves out.
 
     Optuna has no compare-and-set, so the lowest trial number wins: a trial claims the final role
     only when every live trial with a lower number has a role, and none of them is final. The user
     may have chosen the rate (``is_fixed``); ``may_wait`` allows to wait for a final trial that may
-    be dead, or in another thread of this process; ``exponent`` is that of the horizon law.
+    be dead, or in another thread of this process; ``exponent`` is that of the horizon law;
+    ``chosen`` are other parameters that the user chose.
     """
+    lowest = history.rungs[0]
     if is_fixed or not history.has_final:
-        return Decision("probe")
+        return Decision("probe", search=choose_search(lowest, number, chosen))
     if history.done_by is not None:
         return Decision(
             "surplus", f"nothing left to do: final trial {history.done_by} is complete"
@@ -65,19 +80,11 @@ def decide(
             if may_wait and (other.is_local or other.is_doubtful):
                 return Decision(None, wait_for=other.number)
             return Decision("surplus", f"final trial {other.number} is running elsewhere")
-    outcome = find_outcome(history)
-    if not outcome.is_over or _may_change(history):
-        return Decision("probe")
-    return _decide_over(history, outcome, number, exponent)
-
-
-def _may_change(history: History) -> bool:
-    """Tell whether a running probe does so well that the incumbent may have to give way."""
-    evidence = history.evidence()
-    if evidence is None or history.is_overrun:
-        return False
-    running = history.running_probes()
-    return led_by_running(evidence, running, lead=1 / PROGRESS_RATIO) is not evidence
+    for rung in history.rungs:
+        search = choose_search(rung, number, {} if rung.below else chosen)
+        if search is not None:
+            return Decision("probe", search=search, rung=rung.rung)
+    return _decide_over(leader_of(history), number, exponent)
 
 
 def forestalled_by(history: History, number: int) -> str | None:
@@ -93,17 +100,21 @@ def forestalled_by(history: History, number: int) -> str | None:
     return f"final trial {older[0]} is running elsewhere" if older else None
 
 
-def _decide_over(history: History, outcome: Outcome, number: int, exponent: float) -> Decision:
-    if outcome.winner is None:
+def _decide_over(best: Search, number: int, exponent: float) -> Decision:
+    history, winner = best.history, best.outcome.winner
+    if winner is None:
         return Decision("surplus", _why_no_winner(history), is_warning=True)
-    plan = plan_final(history, outcome, exponent)
+    trained_by = history.trained(winner.number)
+    if trained_by is not None:
+        return Decision("surplus", f"final trial {trained_by} is complete, and still the best")
+    plan = plan_final(history, best.outcome, exponent)
     if plan is None:
         reason = "every final trial diverged, down to the low end of the range; lower the range"
         return Decision("surplus", reason, is_warning=True)
     undecided = [r.number for r in history.running if r.role is None and r.number < number]
     if undecided:
         return Decision(None, wait_for=undecided[0])
-    return Decision("final", plan=plan)
+    return Decision("final", plan=plan, search=best.number)
 
 
 def _why_no_winner(history: History) -> str:

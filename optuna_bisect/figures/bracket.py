@@ -12,31 +12,41 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go
 
-    from optuna_bisect.figures.summary import Row, Summary
+    from optuna_bisect.figures.rows import Row
+    from optuna_bisect.figures.summary import Summary
 
 # With more trials than this, plotly chooses the ticks.
 _MAX_TICKS = 30
 _WINNER = style.Look(style.WINNER_COLOR, "circle-open", "winner")
 
 
-def draw_bracket(summary: Summary, edge: float | None = None) -> go.Figure:
-    """Draw the bracket and the rate of every trial, the winner, the final rate, and an edge."""
+def draw_bracket(
+    whole: Summary, edge: float | None = None, search: int | None = None
+) -> go.Figure:
+    """Draw the bracket and the rate of every trial, the winner, the final rate, and an edge.
+
+    Of several configurations only one is shown: their brackets have nothing to do with each other.
+    """
+    shown = whole.choose(search)
+    summary = whole.of(shown)
     rows = summary.rows
     finals = [row for row in rows if row.is_final]
     traces = [
         _bars(summary.probes, "bracket before the trial", style.BRACKET_COLOR),
         _bars(finals, "limits of the final trial", style.LIMITS_COLOR),
-        *_winner(summary),
+        *_winner(summary, "winner" if shown is None or shown.result == "winner" else "best probe"),
         *(_marks(look, rows) for look in style.LOOKS.values()),
     ]
     is_log = all(row.rate > 0 for row in rows)
+    # Trials of other searches lie between those of this one: no gaps for them.
+    order = {"type": "category", "categoryarray": [row.number for row in rows]} if shown else {}
     name = summary.param_name or "learning rate"
     figure = style.make_figure(
-        "How the bracket closed",
+        style.title_for("How the bracket closed", shown, len(whole.configurations)),
         traces,
         if_empty="no trial has a rate yet",
         barmode="overlay",
-        xaxis=style.axis("trial", dtick=1 if len(rows) <= _MAX_TICKS else None),
+        xaxis=style.axis("trial", dtick=1 if len(rows) <= _MAX_TICKS else None, **order),
         yaxis=style.axis(f"{name} tried", **(style.LOG_AXIS if is_log else {})),
     )
     if edge is not None:
@@ -74,7 +84,7 @@ def _marks(look: style.Look, rows: Sequence[Row]) -> dict[str, Any]:
     )
 
 
-def _winner(summary: Summary) -> Iterator[dict[str, Any]]:
+def _winner(summary: Summary, label: str) -> Iterator[dict[str, Any]]:
     """Ring the winner, and lead from its rate to that of the final trial."""
     winner, final = summary.winner, summary.final
     row = next((row for row in summary.rows if winner and row.number == winner.number), None)
@@ -82,7 +92,9 @@ def _winner(summary: Summary) -> Iterator[dict[str, Any]]:
         return
     mute = {"hovertext": None, "hoverinfo": "skip"}
     ring = [(row.number, row.rate, "")]
-    yield style.marker_trace(_WINNER, ring, size=24, line={"width": 4}) | mute
+    yield (
+        style.marker_trace(_WINNER._replace(label=label), ring, size=24, line={"width": 4}) | mute
+    )
     if final is not None:
         path = [(row.number, winner.lr), (final.number, winner.lr), (final.number, final.rate)]
         line = {"color": style.WINNER_COLOR, "width": 2, "dash": "dot"}

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from optuna.study import Study
 
-    from optuna_bisect.figures.summary import Row
+    from optuna_bisect.figures.rows import Row
 
 # A final run this many times longer than the probes gets a panel of its own.
 _LONG_RATIO = 2
 # Room around the reports that are worth showing, as a share of their span.
 _HEADROOM = 0.12
-# A logarithmic axis of fewer decades than this has ticks at 2 and 5 too.
-_WIDE_DECADES = 3
 # Labels nearer than this, as a share of the panel's width and height, are put together.
 _NEAR = 0.06
+# Width of a panel for the longest curve and the label at its end, in lengths of that curve.
+_ROOM = 1.08
 # What plotly fills in for the point of a curve that is hovered over.
 _POINT = "after %{x} steps: %{y:.4g}"
 _CROSS = style.Look(style.LOOKS["overshoot"].color, "x", "off the scale")
@@ -66,19 +66,23 @@ class CurvesInfo(NamedTuple):
 
     probes: Panel
     final: Panel | None
+    title: str
 
 
-def get_curves_info(study: Study) -> CurvesInfo:
-    """Choose the panels, and what they show of each curve."""
-    summary = summarize(study)
+def get_curves_info(study: Study, search: int | None = None) -> CurvesInfo:
+    """Choose the panels, and what they show of each curve: of one search, the best one's."""
+    whole = summarize(study)
+    shown = whole.choose(search)
+    summary = whole.of(shown)
+    title = style.title_for("Loss curves by verdict", shown, len(whole.configurations))
     sign = -1 if summary.is_report_maximized else 1
     rows = [row for row in summary.rows if row.steps]
     finals = [row for row in rows if row.is_final]
     probes = [row for row in rows if not row.is_final]
     longest = max((row.n_steps for row in finals), default=0)
     if not probes or longest < _LONG_RATIO * max(row.n_steps for row in probes):
-        return CurvesInfo(_to_panel(rows, sign), None)
-    return CurvesInfo(_to_panel(probes, sign), _to_panel(finals, sign))
+        return CurvesInfo(_to_panel(rows, sign), None, title)
+    return CurvesInfo(_to_panel(probes, sign), _to_panel(finals, sign), title)
 
 
 def _to_panel(rows: Sequence[Row], sign: int) -> Panel:
@@ -136,20 +140,19 @@ def draw_curves(info: CurvesInfo) -> go.Figure:
     for suffix, name, domain, panel in panels:
         axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
         traces += [trace | axes for trace in _traces(panel)]
-        x = {"domain": domain, "anchor": f"y{suffix}", "rangemode": "tozero"}
+        x = {"domain": domain, "anchor": f"y{suffix}", "range": [0, _ROOM * _widest(panel)]}
         y = {"range": panel.limits, "anchor": f"x{suffix}"} | _ticks(panel)
         layout[f"xaxis{suffix}"] = style.axis(f"steps of the {name}", **x)
         layout[f"yaxis{suffix}"] = style.axis(**y)
     layout["yaxis"]["title"] = "reported value"
     if_empty = "no trial has reported anything yet"
-    return style.make_figure("Loss curves by verdict", traces, if_empty=if_empty, **layout)
+    return style.make_figure(info.title, traces, if_empty=if_empty, **layout)
 
 
 def _ticks(panel: Panel) -> dict[str, Any]:
     if not panel.is_log:
         return {}
-    is_wide = panel.limits[1] - panel.limits[0] > _WIDE_DECADES
-    return style.LOG_AXIS if is_wide else {"type": "log", "tickformat": "~g", "dtick": "D2"}
+    return style.log_axis(panel.limits[1] - panel.limits[0])
 
 
 def _traces(panel: Panel) -> Iterator[dict[str, Any]]:
@@ -176,7 +179,7 @@ def _traces(panel: Panel) -> Iterator[dict[str, Any]]:
 
 def _label(panel: Panel) -> dict[int, str]:
     """Name curves by trial number at their ends; ends that nearly coincide get one label."""
-    widest = max((line.row.n_steps for line in panel.lines), default=1)
+    widest = _widest(panel)
     places: list[tuple[float, float, list[int]]] = []
     for line in panel.lines:
         x, y = line.end / widest, _height_of(line, panel)
@@ -187,6 +190,10 @@ def _label(panel: Panel) -> dict[int, str]:
         else:
             numbers.append(line.row.number)
     return {numbers[0]: " " + ", ".join(map(str, numbers)) for _, _, numbers in places}
+
+
+def _widest(panel: Panel) -> int:
+    return max((line.row.n_steps for line in panel.lines), default=1)
 
 
 def _height_of(line: Line, panel: Panel) -> float:

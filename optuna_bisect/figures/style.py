@@ -8,12 +8,14 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from optuna_bisect.figures.rows import format_params
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import plotly.graph_objects as go
 
-    from optuna_bisect.figures.summary import Row
+    from optuna_bisect.figures.rows import Configuration, Row
 
 BRACKET_COLOR = "rgba(120, 130, 150, 0.25)"
 LIMITS_COLOR = "rgba(230, 159, 0, 0.25)"
@@ -21,8 +23,11 @@ WINNER_COLOR = "#E69F00"
 GRID_COLOR = "#E4E7EB"
 # Widest line of a hover box, in characters.
 HOVER_WIDTH = 60
+_SUBTITLE_WIDTH = 110
+# A logarithmic axis of fewer decades than this has ticks at 2 and 5 too.
+_WIDE_DECADES = 3
 # A logarithmic axis with a tick at each power of ten.
-LOG_AXIS = {"type": "log", "exponentformat": "power", "dtick": 1}
+LOG_AXIS: dict[str, Any] = {"type": "log", "exponentformat": "power", "dtick": 1}
 
 
 class Look(NamedTuple):
@@ -62,6 +67,21 @@ def hover_text(row: Row) -> str:
     return "<br>".join([*lines, *textwrap.wrap(row.reason, HOVER_WIDTH)])
 
 
+def title_for(what: str, configuration: Configuration | None, n: int) -> str:
+    """Return a title that says which one of several configurations is shown."""
+    if configuration is None:
+        return what
+    told = {"winner": f"the best of {n}", "best so far": f"the best so far of {n}"}
+    place = told.get(configuration.result, f"one of {n} ({configuration.result})")
+    return f"{what}: configuration {configuration.number}, {place}{subtitle(configuration.params)}"
+
+
+def subtitle(params: Mapping[str, Any]) -> str:
+    """Return a smaller second line with the values of parameters."""
+    text = "<br>".join(textwrap.wrap(format_params(params), _SUBTITLE_WIDTH))
+    return f'<br><span style="font-size: 12px">{text}</span>' if text else ""
+
+
 def marker_trace(
     look: Look, points: Sequence[tuple[float, float, str]], **marker: Any
 ) -> dict[str, Any]:
@@ -98,6 +118,29 @@ def axis(title: str | None = None, **options: Any) -> dict[str, Any]:
     } | options
 
 
+def log_axis(n_decades: float) -> dict[str, Any]:
+    """Return a logarithmic axis with as many ticks as its width in decades has room for."""
+    is_wide = n_decades > _WIDE_DECADES
+    return LOG_AXIS if is_wide else {"type": "log", "tickformat": "~g", "dtick": "D2"}
+
+
+def note(text: str, y: float) -> dict[str, Any]:
+    """Return a text at the left of a figure, as the title of a panel below it."""
+    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": y, "yref": "paper"}
+    return {"text": text, "showarrow": False, "yanchor": "bottom", **place}
+
+
+def graph_objects() -> Any:
+    """Import the part of plotly that figures are made with; an error names the extra."""
+    try:
+        import plotly.graph_objects  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError(
+            "optuna_bisect.visualization needs plotly: pip install 'optuna_bisect[plot]'."
+        ) from error
+    return plotly.graph_objects
+
+
 def make_figure(
     title: str, traces: Iterable[dict[str, Any]], *, if_empty: str, **layout: Any
 ) -> go.Figure:
@@ -110,28 +153,41 @@ def make_figure(
         layout: What it has besides the shared layout, such as axes.
 
     Returns:
-        The figure, without plotly's template: 7 kB of defaults in every stored figure.
+        The figure.
 
     Raises:
         ImportError: If plotly is missing.
     """
-    try:
-        import plotly.graph_objects as go  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError(
-            "optuna_bisect.visualization needs plotly: pip install 'optuna_bisect[plot]'."
-        ) from error
-    shared = {
-        "title": {"text": title, "x": 0.02, "xanchor": "left", "y": 0.97, "yanchor": "top"},
+    go = graph_objects()
+    figure = go.Figure([trace for trace in traces if trace["x"]], layout_for(title) | layout)
+    if not figure.data:
+        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
+        figure.add_annotation(text=if_empty, showarrow=False, **middle)
+    return without_template(figure)
+
+
+def without_template(figure: go.Figure) -> go.Figure:
+    """Return a figure without plotly's template: 7 kB of defaults in every stored figure."""
+    done: go.Figure = figure.update_layout(template=None)
+    return done
+
+
+def layout_for(title: str) -> dict[str, Any]:
+    """Return the layout that all figures share; a title of several lines gets more room."""
+    n_more = title.count("<br>")
+    return {
+        "title": {
+            "text": title,
+            "x": 0.02,
+            "xanchor": "left",
+            "y": 0.97 - 0.02 * n_more,
+            "yanchor": "top",
+            "yref": "container",
+        },
         "font": {"family": "Helvetica, Arial, sans-serif", "size": 13, "color": "#222222"},
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
         "hoverlabel": {"align": "left"},
         "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
-        "margin": {"l": 75, "r": 30, "t": 50, "b": 45},
+        "margin": {"l": 75, "r": 30, "t": 50 + 20 * n_more, "b": 45},
     }
-    figure = go.Figure([trace for trace in traces if trace["x"]], shared | layout)
-    if not figure.data:
-        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(text=if_empty, showarrow=False, **middle)
-    return figure.update_layout(template=None)

@@ -1,4 +1,4 @@
-"""A study as people want to see it: one row per trial, the winner and the final trial.
+"""A study as people want to see it: trials, configurations, the winner and the final trial.
 
 Figures, the dashboard's note and the tables of the studies are all made from this.
 """
@@ -6,74 +6,19 @@ Figures, the dashboard's note and the tables of the studies are all made from th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from optuna.trial import TrialState
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from optuna_bisect.decisions.winner import find_winner
+from optuna_bisect.figures.rows import LEADING, configurations_of, format_params, row_of
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.finished import rate_of, reports_of
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from optuna.study import Study
-    from optuna.trial import FrozenTrial
 
-    from optuna_bisect.bracket import Bracket
     from optuna_bisect.decisions.winner import Winner
-    from optuna_bisect.study.finished import View
-
-_STATES = {
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-    TrialState.FAIL: "failed",
-    TrialState.COMPLETE: "complete",
-}
-HEADER = ("trial", "rate", "verdict", "steps", "bracket", "reason")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One trial that has a learning rate.
-
-    Attributes:
-        number: Trial number.
-        rate: Its learning rate.
-        is_final: Whether it is a final trial; all others count as probes.
-        outcome: Its verdict, or ``"running"``, ``"failed"``, ``"complete"``, ``"no verdict"``.
-        reason: One sentence, empty where none was given.
-        bracket: The bracket that it was proposed from, or the limits of Phase 2.
-        steps: Steps of its reports, ascending, counted up from near 0.
-        losses: Its reports as they came, whatever their direction.
-        start_lr: Rate at which Phase 2 starts, None in a probe.
-        adjustment: What Phase 2 did, as ``BisectionLR`` wrote it, None if it did nothing.
-    """
-
-    number: int
-    rate: float
-    is_final: bool
-    outcome: str
-    reason: str
-    bracket: Bracket | None
-    steps: tuple[int, ...]
-    losses: tuple[float, ...]
-    start_lr: float | None
-    adjustment: dict[str, Any] | None
-
-    @property
-    def n_steps(self) -> int:
-        """Steps that were paid for."""
-        return self.steps[-1] + 1 if self.steps else 0
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The row of a table under ``HEADER``."""
-        limits = f"{self.bracket.low:.3g} .. {self.bracket.high:.3g}" if self.bracket else ""
-        outcome = f"final, {self.outcome}" if self.is_final else self.outcome
-        return (
-            str(self.number), f"{self.rate:.3g}", outcome, str(self.n_steps), limits, self.reason
-        )  # fmt: skip
+    from optuna_bisect.figures.rows import Configuration, Row
 
 
 @dataclass(frozen=True)
@@ -90,6 +35,8 @@ class Summary:
         stopped: Why the latest trial found nothing to do, None where it did.
         n_trials: Number of all trials, those without a rate included.
         is_foreign: Whether another sampler proposed every trial.
+        configurations: The configurations in the order in which their searches began.
+        n_configurations: How many there will be.
     """
 
     rows: tuple[Row, ...]
@@ -101,6 +48,8 @@ class Summary:
     stopped: str | None
     n_trials: int
     is_foreign: bool
+    configurations: tuple[Configuration, ...] = ()
+    n_configurations: int = 1
 
     @property
     def probes(self) -> tuple[Row, ...]:
@@ -126,12 +75,23 @@ class Summary:
         if self.winner is None:
             n_probes = f"{len(self.probes)} probe{'s' * (len(self.probes) != 1)}"
             if self.stopped is None:
-                return f"No winner yet: {n_probes} so far."
+                return f"No winner yet: {n_probes} so far.{self._what_leads()}"
             return f"No winner after {n_probes}: {self.stopped.removeprefix('no winner: ')}."
         found = f"Probe {self.winner.number} won with a rate of {self.winner.lr:.3g}"
         if self.winner.bracket is not None:
             found += f" inside {self.winner.bracket.low:.3g} .. {self.winner.bracket.high:.3g}"
-        return f"{found} ({self.winner.status}).{self._what_became_of_it(self.winner.lr)}"
+        found += f" ({self.winner.status}).{self._what_became_of_it(self.winner.lr)}"
+        if self.winner.params and self.configurations:
+            found += f" Its configuration: {format_params(self.winner.params)}."
+        return found
+
+    def _what_leads(self) -> str:
+        """Say which of several configurations is the best so far."""
+        best = self.leading
+        if not self.is_several or best is None or best.rate is None:
+            return ""
+        held = f" ({format_params(best.params)})" if best.params else ""
+        return f" Configuration {best.number} leads with a rate of {best.rate:.3g}{held}."
 
     def _what_became_of_it(self, lr: float) -> str:
         """Say what the final trials made of the winner's rate."""
@@ -146,6 +106,41 @@ class Summary:
         if is_open and self.stopped is not None:
             text += f" The study stopped: {self.stopped}."
         return text
+
+    @property
+    def is_several(self) -> bool:
+        """Whether there are, or will be, searches of several configurations."""
+        return max(len(self.configurations), self.n_configurations) > 1
+
+    @property
+    def leading(self) -> Configuration | None:
+        """The configuration that won, or leads; None while none has a balanced probe."""
+        return next((c for c in self.configurations if c.result in LEADING), None)
+
+    def choose(self, search: int | None) -> Configuration | None:
+        """Return the configuration whose search a figure shows: by its number, else the best one.
+
+        None where the whole study is one search. A number that names no search is refused by a
+        ValueError.
+        """
+        if search is not None:
+            found = next((c for c in self.configurations if c.number == search), None)
+            if found is None:
+                known = [c.number for c in self.configurations]
+                raise ValueError(f"search must be one of {known} but got {search!r}.")
+            return found if self.is_several else None
+        if not self.is_several or not self.configurations:
+            return None
+        return self.leading or self.configurations[-1]
+
+    def of(self, configuration: Configuration | None) -> Summary:
+        """Return what belongs to one search: its probes, its winner, its final trial."""
+        if configuration is None:
+            return self
+        number = configuration.number
+        rows = tuple(row for row in self.rows if row.search == number)
+        final = self.final if self.final is not None and self.final.search == number else None
+        return replace(self, rows=rows, winner=configuration.winner, final=final)
 
 
 def _corrected(ratio: float, final: Row) -> str:
@@ -174,9 +169,10 @@ def summarize(study: Study) -> Summary:
     complete = [row for row in finals if row.outcome == "complete"]
     is_stopped = bool(trials) and trials[-1][1].role == "surplus"
     is_foreign = bool(trials) and all(attrs.role is None for _, attrs in trials)
+    winner = None if is_foreign else find_winner(study)
     return Summary(
         rows=rows,
-        winner=None if is_foreign else find_winner(study),
+        winner=winner,
         final=next(reversed(complete or finals), None),
         final_steps=history.final_steps,
         is_report_maximized=history.view.report_sign < 0,
@@ -184,26 +180,6 @@ def summarize(study: Study) -> Summary:
         stopped=trials[-1][1].reason if is_stopped else None,
         n_trials=len(trials),
         is_foreign=is_foreign,
-    )
-
-
-def row_of(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> Row | None:
-    """Return the row of one trial, None where it has no rate or is surplus."""
-    rate = rate_of(trial, view)
-    if attrs.role == "surplus" or rate is None:
-        return None
-    returned = f"returned {trial.values[0]:.4g}" if trial.state == TrialState.COMPLETE else ""
-    reports = reports_of(trial)
-    return Row(
-        number=trial.number,
-        rate=rate,
-        is_final=attrs.role == "final",
-        # The recorded verdict, else what became of the trial.
-        outcome=attrs.verdict or _STATES.get(trial.state, "no verdict"),
-        reason=attrs.reason or returned,
-        bracket=attrs.bracket,
-        steps=tuple(step for step, _ in reports),
-        losses=tuple(loss for _, loss in reports),
-        start_lr=attrs.start_lr,
-        adjustment=attrs.adjustment,
+        configurations=() if is_foreign else configurations_of(history, rows, winner),
+        n_configurations=history.n_configurations,
     )

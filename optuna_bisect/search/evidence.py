@@ -28,6 +28,7 @@ class Evidence(NamedTuple):
         collapsed: Points whose loss is not finite or rose for good: certain to overshoot.
         below: Highest seen rate below the incumbent's, None if there is none.
         above: Lowest seen rate above the incumbent's, None if there is none.
+        rival: The best probe of another search that leads this one, None where none does.
     """
 
     grid: Grid
@@ -40,6 +41,7 @@ class Evidence(NamedTuple):
     collapsed: frozenset[int] = frozenset()
     below: float | None = None
     above: float | None = None
+    rival: Probe | None = None
 
     @property
     def best_undershoot(self) -> Probe | None:

@@ -13,7 +13,8 @@ from optuna_bisect.verdicts.curve import Curve, Run
 from optuna_bisect.verdicts.shape import starts_untrained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     Sign = Callable[[Curve, float], bool]
 
@@ -30,6 +31,8 @@ class Probe(Run):
         question: Why it was proposed, None if a user chose the rate.
         judge: Number of the trial, still running at that moment, that it was cut against.
         has_fallen: Whether others were cut against it before it came to nothing itself.
+        search: Number of the trial that began the search that it belongs to; None: of none.
+        others: Values of the parameters that are not the rate.
         signs: Answers of ``shows``, kept for speed only.
     """
 
@@ -40,6 +43,8 @@ class Probe(Run):
     question: str | None = None
     judge: int | None = None
     has_fallen: bool = False
+    search: int | None = None
+    others: Mapping[str, Any] = field(default_factory=dict, compare=False)
     signs: dict[Sign, tuple[float, bool]] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property

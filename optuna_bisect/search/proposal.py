@@ -230,7 +230,11 @@ def _is_far(evidence: Evidence, best: Probe, i: int) -> bool:
 def _propose_recheck(
     evidence: Evidence, best: Probe, taken: set[int]
 ) -> tuple[int, Question] | None:
-    """Run a neighbour once more that an older incumbent cut and the present one would not."""
+    """Run a neighbour once more that an older incumbent cut and the present one would not.
+
+    Nor may the rival cut it, where there is one.
+    """
+    judges = [best] if evidence.rival is None else [best, evidence.rival]
     initial, i = evidence.initial, evidence.grid.nearest(best.rate)
     if initial is None:
         return None
@@ -238,6 +242,6 @@ def _propose_recheck(
         probes = evidence.seen.get(j, ())
         if j in taken or len(probes) != 1 or probes[0].is_full or not probes[0].is_finite:
             continue
-        if is_behind(probes[0].curve, initial, best.curve) is None:
+        if all(is_behind(probes[0].curve, initial, p.curve) is None for p in judges):
             return j, "recheck"
     return None

@@ -55,6 +55,15 @@ def led_by_running(evidence: Evidence, running: Sequence[Probe], *, lead: float 
     return arrange(led)
 
 
+def led_by_cut(evidence: Evidence, rival: Probe) -> Evidence:
+    """Let the probe that leads at equal steps be the incumbent, also where it was cut.
+
+    So a search is led whose probes were cut for falling behind a ``rival`` from another one.
+    """
+    cut = [p for p in evidence.probes if not p.is_full and not p.is_broken]
+    return led_by_running(evidence, cut)._replace(rival=rival)
+
+
 def founded(probes: Sequence[Probe]) -> tuple[Probe, ...]:
     """Leave out the probes that were cut against a run that came to nothing, and mark that run.
 

@@ -74,6 +74,15 @@ def _direction(value: Any) -> str | None:
     return value if isinstance(value, str) and value in ("minimize", "maximize") else None
 
 
+def _held(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) and value else None
+
+
+def _names(value: Any) -> list[str] | None:
+    is_list = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return value if is_list else None
+
+
 def _adjustment(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
@@ -95,8 +104,10 @@ def _is_point(row: Any) -> bool:
 READERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("role", "verdict", "reason", "question", "param"), _word),
     **dict.fromkeys(("low", "high", "start_lr", "lr", "claim", "exponent"), _number),
-    **dict.fromkeys(("probe_steps", "final_steps", "max_probes"), _count),
-    **dict.fromkeys(("number", "seed", "winner", "judge"), _index),
+    **dict.fromkeys(
+        ("probe_steps", "final_steps", "max_probes", "n_configurations", "n_rungs"), _count
+    ),
+    **dict.fromkeys(("number", "seed", "winner", "judge", "search", "rung"), _index),
     **dict.fromkeys(("confidence", "cool_down"), _share),
     "first_step": _whole,
     "asked": _flag,
@@ -105,4 +116,6 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "alive": _time,
     "report_direction": _direction,
     "adjustment": _adjustment,
+    "held": _held,
+    "group_by": _names,
 }

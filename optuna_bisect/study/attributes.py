@@ -36,7 +36,15 @@ _PREFIX = "bisect_"
 # What holds for the study and not for one trial alone.
 _SHARED = ("report_direction", "param")
 # What a trial with a role carries of the sampler's settings.
-_SETTINGS = ("probe_steps", "final_steps", "max_probes", "report_direction")
+_SETTINGS = (
+    "probe_steps",
+    "final_steps",
+    "max_probes",
+    "report_direction",
+    "n_configurations",
+    "group_by",
+    "n_rungs",
+)
 
 
 class Attrs(NamedTuple):
@@ -69,6 +77,12 @@ class Attrs(NamedTuple):
     exponent: float | None = None
     first_step: int | None = None
     asked: bool | None = None
+    search: int | None = None
+    held: dict[str, Any] | None = None
+    n_configurations: int | None = None
+    group_by: list[str] | None = None
+    rung: int | None = None
+    n_rungs: int | None = None
 
     @property
     def bracket(self) -> Bracket | None:
@@ -162,6 +176,13 @@ def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
             write_attribute(study, trial, _KEY_OF[name], value)
 
 
+def clear(study: Study, trial: FrozenTrial, *names: str) -> None:
+    """Empty fields of ``Attrs``."""
+    for name in names:
+        if trial.user_attrs.get(_KEY_OF[name]) is not None:
+            write_attribute(study, trial, _KEY_OF[name], None)
+
+
 def clear_copied(study: Study, trial: FrozenTrial) -> None:
     """Empty the attributes that a clone carries of the trial that died.
 
@@ -205,18 +226,33 @@ def verdict_attrs(verdict: Verdict) -> dict[str, Any]:
 def recorded_settings(trials: Sequence[FrozenTrial]) -> dict[str, Any]:
     """Return the settings that the latest trials were run with, by name.
 
-    The search goes back to the latest trial with a role: that one carries every setting that there
-    was, and what it lacks was not set any more.
+    The search goes back to the latest trial with a role on the lowest rung: that one carries every
+    setting that there was, and what it lacks was not set any more.
     """
     found: dict[str, Any] = {}
     for trial in reversed(trials):
+        is_longer = rung_of(trial) > 0
         for name in _SETTINGS:
             value = _get(trial.user_attrs, name, trial.number)
-            if value is not None:
+            if value is not None and not (is_longer and name == "probe_steps"):
                 found.setdefault(name, value)
-        if _get(trial.user_attrs, "role", trial.number) is not None:
+        if _get(trial.user_attrs, "role", trial.number) is not None and not is_longer:
             break
     return found
+
+
+def rung_of(trial: FrozenTrial) -> int:
+    """Return the rung of a trial, 0 for the lowest and for trials without any."""
+    return _get(trial.user_attrs, "rung", trial.number) or 0
+
+
+def is_on(trial: FrozenTrial, rung: int) -> bool:
+    """Tell whether a trial is seen on a rung: its probes, and whatever is no probe."""
+    if rung_of(trial) == rung:
+        return True
+    role = _get(trial.user_attrs, "role", trial.number)
+    is_new = role is None and trial.state == TrialState.RUNNING
+    return is_new or role in ("final", "surplus")
 
 
 def latest(trials: Sequence[FrozenTrial], name: str) -> Any:

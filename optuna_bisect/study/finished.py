@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
+from optuna_bisect._parameter import as_rate, find_rate_name, name_in
 from optuna_bisect.search.assessment import assess
 from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.search.running import founded
+from optuna_bisect.search.running import founded, led_by_cut
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.parameter import as_rate, find_rate_name, name_in
+from optuna_bisect.study.configuration import is_inside
 from optuna_bisect.verdicts.curve import Curve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from optuna.study import Study
     from optuna.trial import FrozenTrial
@@ -43,6 +44,8 @@ class Final(NamedTuple):
         has_failed: Whether it was in vain for a reason that a lower rate may not cure: ended by an
             exception or by another pruner, but not killed, or run to its end for no finite value.
         steps: Its length in steps, None if unknown.
+        n_configurations: How many configurations its own was chosen from, None for one.
+        winner: Number of the probe that it trains the configuration of.
     """
 
     number: int
@@ -50,6 +53,8 @@ class Final(NamedTuple):
     has_diverged: bool
     has_failed: bool
     steps: int | None = None
+    n_configurations: int | None = None
+    winner: int | None = None
 
 
 class View(NamedTuple):
@@ -76,32 +81,79 @@ class Finished:
         horizon: Steps from which a run counts as full, None where only complete ones do.
         probes: The probes among them, whatever sampler proposed them.
         finals: The final trials among them.
-        n_probes: Number of probes that were spent on questions of the search.
+        spent: How many probes were spent on questions of each search.
         is_heeded: Whether any probe reported, or asked by ``trial_plan`` how long it should run.
-        warm_start: Rate of the probe that an earlier study proposed, None if there is none.
+        warm_start: Rate of the probe that an earlier search proposed, None if there is none.
         trial_ids: What tells the trials of ``probes`` apart, where numbers may repeat.
         attrs: Attributes by the same, of all trials but those that run and count as finished.
-        assessed: Evidence by grid, for speed only.
+        computed: What was computed from the probes, for speed only.
+        parts: What single searches may learn from, for speed only.
+        earlier_parts: The same at an earlier reading.
     """
 
     horizon: int | None = None
     probes: tuple[Probe, ...] = ()
     finals: tuple[Final, ...] = ()
-    n_probes: int = 0
+    spent: Mapping[int | None, int] = field(default_factory=dict)
     warm_start: float | None = None
     is_heeded: bool = False
     trial_ids: tuple[int, ...] = ()
     attrs: dict[int, attributes.Attrs] = field(default_factory=dict)
-    assessed: dict[Grid, Evidence] = field(default_factory=dict)
+    computed: dict[Any, Any] = field(default_factory=dict)
+    parts: dict[tuple[int | None, str], Finished] = field(default_factory=dict)
+    earlier_parts: dict[tuple[int | None, str], Finished] = field(default_factory=dict)
 
-    def evidence(self, low: float, high: float, warm_start: float | None = None) -> Evidence:
-        """Judge the probes on the grid of a range, around the rate of a warm start inside it."""
+    @property
+    def n_probes(self) -> int:
+        """Number of probes that were spent on questions of the search."""
+        return sum(self.spent.values())
+
+    def of(self, search: int | None, held: Mapping[str, Any]) -> Finished:
+        """Return the part that a search may learn from: the probes with the values it holds."""
+        key = (search, repr(sorted(held.items())))
+        if key not in self.parts:
+            probes = tuple(p for p in self.probes if is_inside(p, search, held))
+            warm = next((p.rate for p in probes if p.question == "warm"), None)
+            spent = {name: n for name, n in self.spent.items() if name in (search, None)}
+            old = self.earlier_parts.get(key)
+            is_old = old and old.spent == spent and _are_same(old.probes, probes)
+            computed = old.computed if old and is_old else {}
+            self.parts[key] = replace(
+                self,
+                probes=probes,
+                spent=spent,
+                warm_start=warm,
+                computed=computed,
+                parts={},
+                earlier_parts={},
+            )
+        return self.parts[key]
+
+    def evidence(
+        self,
+        low: float,
+        high: float,
+        warm_start: float | None = None,
+        *,
+        rival: Probe | None = None,
+    ) -> Evidence:
+        """Judge the probes on the grid of a range, around the rate of a warm start inside it.
+
+        Where a ``rival`` from another search leads, they are compared as far as they ran.
+        """
         origin = self.warm_start or warm_start
         is_inside = origin is not None and low <= origin <= high
         grid = Grid(low, high, origin if is_inside else None)
-        if grid not in self.assessed:
-            self.assessed[grid] = assess(founded(self.probes), grid)
-        return self.assessed[grid]
+        key = (grid, None if rival is None else rival.number)
+        if key not in self.computed:
+            evidence = assess(founded(self.probes), grid)
+            self.computed[key] = evidence if rival is None else led_by_cut(evidence, rival)
+        found: Evidence = self.computed[key]
+        return found
+
+
+def _are_same(a: Sequence[Probe], b: Sequence[Probe]) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b))
 
 
 def read_finished(
@@ -117,7 +169,8 @@ def read_finished(
     known = dict(zip(earlier.trial_ids, earlier.probes)) if earlier and is_known else {}
     attrs_of = _read_attributes(trials, earlier)
     ids: list[int] = []
-    probes, finals, n_probes, warm_start, is_heeded = [], [], 0, None, False
+    probes, finals, warm_start, is_heeded = [], [], None, False
+    spent: dict[int | None, int] = {}
     for trial in (*trials, *judged):
         trial_id = internals.trial_id(trial)
         attrs = attrs_of.get(trial_id) or attributes.read(trial)
@@ -129,10 +182,12 @@ def read_finished(
             probes.append(probe)
             if attrs.question == "warm" and warm_start is None:
                 warm_start = probe.rate
-        n_probes += _is_spent(trial, attrs, view)
+        if _is_spent(trial, attrs, view):
+            spent[attrs.search] = spent.get(attrs.search, 0) + 1
         is_heeded |= attrs.role == "probe" and bool(attrs.asked or trial.intermediate_values)
-    found = tuple(probes), tuple(finals), n_probes, warm_start, is_heeded, tuple(ids)
-    return Finished(horizon, *found, attrs_of)
+    found = tuple(probes), tuple(finals), spent, warm_start, is_heeded, tuple(ids)
+    parts = earlier.parts if earlier and is_known else {}
+    return Finished(horizon, *found, attrs_of, earlier_parts=parts)
 
 
 def _read_attributes(
@@ -186,6 +241,14 @@ def rate_of(trial: FrozenTrial, view: View) -> float | None:
     """Return a trial's learning rate, by its own names where no other trial has one yet."""
     name = view.param_name or find_rate_name([trial.distributions])
     return as_rate(trial.params.get(name_in(trial.params, name) or ""))
+
+
+def others_of(trial: FrozenTrial, view: View) -> dict[str, Any]:
+    """Return a trial's parameters without the rate."""
+    # A copy, taken at once: in memory another thread may be suggesting at this moment.
+    params = dict(trial.params)
+    rate = name_in(params, view.param_name)
+    return {name: value for name, value in params.items() if name != rate}
 
 
 def _find_horizon(trials: Sequence[FrozenTrial], view: View) -> int | None:
@@ -244,6 +307,8 @@ def _to_probe(
         is_broken=trial.state == TrialState.FAIL and attrs.verdict is None,
         question=attrs.question,
         judge=attrs.judge,
+        search=attrs.search,
+        others=others_of(trial, view),
     )
 
 
@@ -254,4 +319,6 @@ def _to_final(trial: FrozenTrial, attrs: attributes.Attrs) -> Final:
     # A killed trial has no reason: the sampler's hook never ran for it.
     ended = not complete and not diverged and attrs.reason is not None
     is_wasted = diverged and trial.state == TrialState.COMPLETE
-    return Final(trial.number, complete, diverged, ended or is_wasted, attrs.final_steps)
+    chosen_from = attrs.n_configurations, attrs.winner
+    steps = attrs.final_steps
+    return Final(trial.number, complete, diverged, ended or is_wasted, steps, *chosen_from)

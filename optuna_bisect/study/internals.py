@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from optuna import TrialPruned
 from optuna.distributions import check_distribution_compatibility
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
-from optuna.storages import JournalStorage
+from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import create_study
 from optuna.trial import FrozenTrial, TrialState
 
-from optuna_bisect.study.parameter import as_rate, find_rate_name, is_known_name, rank_of
+from optuna_bisect._parameter import as_rate, find_rate_name, is_known_name, rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
     from optuna.study import Study
     from optuna.trial import FixedTrial
+
+# Before the keys of what the sampler of other parameters keeps on a study.
+_STATE = "bisect_independent:"
+# None may be the value of a categorical parameter.
+MISSING = object()
 
 
 def storage_of(study: Study) -> BaseStorage:
@@ -97,17 +105,59 @@ def trial_of(study: Study, number: int) -> FrozenTrial | None:
     return next((t for t in all_trials(study) if t.number == number), None)
 
 
-def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:
-    """Return an earlier trial's parameter where the distribution allows its value, else None."""
-    trial = trial_of(study, number)
-    if trial is None or name not in trial.params:
-        return None
+def is_value_of(distribution: BaseDistribution, value: Any) -> bool:
+    """Tell whether a distribution allows a value."""
+    try:
+        return distribution._contains(distribution.to_internal_repr(value))
+    except ValueError:
+        return False
+
+
+def is_usable(trial: FrozenTrial, name: str, distribution: BaseDistribution) -> bool:
+    """Tell whether a trial has a parameter whose value a distribution allows."""
+    if name not in trial.params:
+        return False
     try:
         check_distribution_compatibility(trial.distributions[name], distribution)
-        internal = distribution.to_internal_repr(trial.params[name])
     except ValueError:
-        return None
-    return trial.params[name] if distribution._contains(internal) else None
+        return False
+    return is_value_of(distribution, trial.params[name])
+
+
+def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:
+    """Return an earlier trial's parameter where the distribution allows it, else ``MISSING``."""
+    trial = trial_of(study, number)
+    return trial.params[name] if trial and is_usable(trial, name, distribution) else MISSING
+
+
+def new_study(
+    study: Study, sampler: BaseSampler, *, direction: Literal["minimize", "maximize"] | None = None
+) -> Study:
+    """Return a study in memory without trials, with the directions of another one, or its own.
+
+    Without its log line, and with what ``keep_state`` kept of the last such study.
+    """
+    log = logging.getLogger(InMemoryStorage.__module__)
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        new = (
+            create_study(directions=study.directions, sampler=sampler)
+            if direction is None
+            else create_study(direction=direction, sampler=sampler)
+        )
+    finally:
+        log.setLevel(level)
+    for key, value in study._storage.get_study_system_attrs(study._study_id).items():
+        if key.startswith(_STATE):
+            new._storage.set_study_system_attr(new._study_id, key.removeprefix(_STATE), value)
+    return new
+
+
+def keep_state(study: Study, other: Study) -> None:
+    """Keep on a study what a sampler wrote on another one: the place in a sequence, for one."""
+    for key, value in other._storage.get_study_system_attrs(other._study_id).items():
+        study._storage.set_study_system_attr(study._study_id, _STATE + key, value)
 
 
 def give_params(study: Study, trial: FrozenTrial, other: FrozenTrial) -> None:

@@ -12,6 +12,7 @@ from optuna.study import Study
 from optuna_bisect._checks import (
     check_direction,
     check_name,
+    check_names,
     check_positive,
     check_seed,
     check_share,
@@ -23,6 +24,8 @@ from optuna_bisect._checks import (
 from optuna_bisect.search.horizon import EXPONENT, cool_down_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from optuna.study import StudyDirection
 
 
@@ -44,6 +47,9 @@ class Settings:
     report_direction: str | None = None
     warm_start: float | None = None
     final_schedule: str | float | None = None
+    n_configurations: int | None = None
+    group_by: Sequence[str] | None = None
+    n_rungs: int | None = None
 
     def __post_init__(self) -> None:
         """Reject settings outside their range, saying what came; keep plain Python values."""
@@ -58,9 +64,19 @@ class Settings:
             seed=optional(check_seed, "seed", self.seed),
             report_direction=check_direction(self.report_direction),
             warm_start=optional(check_positive, "warm_start", self.warm_start),
+            n_configurations=optional(
+                check_positive, "n_configurations", self.n_configurations, whole=True
+            ),
+            group_by=optional(check_names, "group_by", self.group_by),
+            n_rungs=optional(check_positive, "n_rungs", self.n_rungs, whole=True),
         )
         if self.final_schedule is not None:
             cool_down_of(self.final_schedule)
+        if (self.n_configurations or 1) > 1 and final_steps is None:
+            raise ValueError(
+                "n_configurations above 1 needs final_steps, the length of the full run, but got "
+                "final_steps=None."
+            )
 
     @property
     def cool_down(self) -> float | None:

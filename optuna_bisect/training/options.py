@@ -27,7 +27,7 @@ from optuna_bisect.training.param_groups import first_rate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optuna_bisect.study.trial_plan import TrialPlan
+    from optuna_bisect._trial_plan import TrialPlan
 
 # Share of a run, at its end, in which the rate falls.
 ANNEAL_FRACTION = 0.5

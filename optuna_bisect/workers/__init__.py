@@ -5,6 +5,7 @@ Optuna's storages have no compare-and-set, so every claim is written, and then l
 In reading order:
 
 - ``role_claim``: a new trial takes its role; exactly one final trial completes
+- ``configuration``: a probe takes its other parameters, the same as all of its search
 - ``rate_claim``: a probe takes its rate; no two probes run the same one
 - ``waiting``: how long a worker waits that has nothing to ask
 - ``trial_end``: what is written on a trial when it ends

@@ -6,10 +6,10 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from optuna_bisect.decisions.next_rate import propose_rate
+from optuna_bisect._parameter import fit_into
+from optuna_bisect.decisions.next_rate import part_of, propose_rate
 from optuna_bisect.study import attributes
-from optuna_bisect.study.history import read_history
-from optuna_bisect.study.parameter import fit_into
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from optuna.distributions import FloatDistribution
@@ -42,13 +42,15 @@ def ask_rate(
     the other does not give way because it had made sure before. ``history`` is the study without
     the probe, just read.
     """
+    own = attributes.read(trial)
     for _ in range(MAX_CLAIMS):
-        proposal, (low, high) = propose_rate(history, trial.number, distribution)
+        part = part_of(history, own.search, {**(own.held or {}), **trial.params})
+        proposal, (low, high) = propose_rate(part, trial.number, distribution)
         rate = fit_into(proposal.rate, distribution)
         attributes.write(study, trial, claim=rate)
-        if _is_kept(study, trial, settings, history, rate):
+        if _is_kept(study, trial, settings, part, rate):
             break
-        history = read_history(study, settings, exclude=trial.number)
+        history = read_history(study, settings, exclude=trial.number, rung=own.rung or 0)
     is_new_name = param_name != history.recorded_param
     attributes.write(
         study,
@@ -79,7 +81,8 @@ def _find_clashes(
     study: Study, trial: FrozenTrial, settings: Settings, history: History, rate: float
 ) -> list[int]:
     """Return the trials of live workers that took this rate since ``history`` was read."""
-    now = read_history(study, settings, exclude=trial.number)
+    own = attributes.read(trial)
+    now = read_history(study, settings, exclude=trial.number, rung=own.rung or 0).of(own.search)
     known = {p.number for p in history.finished.probes}
     taken = {r.number: r.rate for r in now.running if r.rate is not None}
     taken |= {p.number: p.rate for p in now.finished.probes if p.number not in known}

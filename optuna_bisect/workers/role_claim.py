@@ -6,16 +6,19 @@ import time
 from typing import TYPE_CHECKING
 
 from optuna_bisect._logger import logger
-from optuna_bisect.decisions.next_rate import is_idle
+from optuna_bisect._parameter import is_known_name, name_in
+from optuna_bisect.decisions.next_rate import is_idle, part_of
 from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
 from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.configuration import rung_steps
 from optuna_bisect.study.liveness import note_alive, utc_now, worker_id
-from optuna_bisect.study.parameter import is_known_name, name_in
+from optuna_bisect.study.reading import read_history
+from optuna_bisect.workers.configuration import chosen_others, claim_search
 from optuna_bisect.workers.heartbeat_guard import beat
 from optuna_bisect.workers.waiting import Patience
 
 if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -28,14 +31,26 @@ if TYPE_CHECKING:
 # number that has no role yet, and for so many of them: their workers died, or stand still.
 ROLE_GRACE_SECONDS = 10.0
 MAX_AWAITED = 3
+# Workers that choose a search at one moment choose anew where they began too many.
+MAX_CHOICES = 12
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
-def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
-    """Give a new trial its role, write its plan on it, and return what was decided."""
-    decision, history, read_at = _wait_for_decision(study, trial, settings)
-    attributes.clear_copied(study, trial)
+def take_role(
+    study: Study, trial: FrozenTrial, settings: Settings, sampler: BaseSampler
+) -> Decision:
+    """Give a new trial its role, write its plan on it, and return what was decided.
+
+    ``sampler`` draws the other parameters of a new configuration.
+    """
+    for _ in range(MAX_CHOICES):
+        decision, history, read_at = _wait_for_decision(study, trial, settings)
+        attributes.clear_copied(study, trial)
+        if decision.role != "probe" or claim_search(
+            study, trial, history.rungs[0], decision.search, settings=settings, sampler=sampler
+        ):
+            break
     if decision.plan is not None:
         _write_plan(study, trial, decision.plan)
         if decision.plan.doubt is not None:
@@ -49,7 +64,7 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         number=trial.number,
         # Under ask-and-tell the thread that will run the trial is not known.
         worker=worker_id() if internals.in_optimize(study) else None,
-        probe_steps=settings.probe_steps,
+        probe_steps=_probe_steps(settings, decision.rung),
         final_steps=settings.final_steps,
         max_probes=settings.max_probes if history.has_final else None,
         seed=seed + 1 if decision.role == "final" else seed,
@@ -57,12 +72,27 @@ def take_role(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
         stale_after=settings.stale_after,
         alive=utc_now().isoformat() if settings.stale_after else None,
         report_direction=settings.report_direction,
+        search=decision.search,
+        rung=decision.rung or None,
+        n_configurations=_unless_one(settings.n_configurations),
+        group_by=None if settings.group_by is None else list(settings.group_by),
+        n_rungs=_unless_one(settings.n_rungs),
     )
     if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
         decision = _reconsider(study, trial, settings)
     # The role comes last: others wait for it, and then rely on all the rest.
     attributes.write(study, trial, reason=decision.reason, role=decision.role)
     return _confirm(study, trial, settings) if decision.role == "final" else decision
+
+
+def _unless_one(number: int | None) -> int | None:
+    """Spare what goes without saying: each attribute is a call of the storage."""
+    return None if number == 1 else number
+
+
+def _probe_steps(settings: Settings, rung: int) -> int | None:
+    steps = settings.probe_steps
+    return steps if steps is None else rung_steps(steps, rung)
 
 
 def _reconsider(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
@@ -92,8 +122,10 @@ def _wait_for_decision(
             is_fixed=_is_fixed(trial, history),
             may_wait=internals.in_optimize(study),
             exponent=settings.horizon_exponent,
+            chosen=chosen_others(trial, history),
         )
-        if decision.role == "probe" and _is_put_off(study, trial, history, patience, read_at):
+        part = part_of(history.rungs[decision.rung], decision.search)
+        if decision.role == "probe" and _is_put_off(study, trial, part, patience, read_at):
             decision = Decision(None, "others are asking all that is worth asking")
         if decision.role is not None:
             return decision, history, read_at

@@ -13,7 +13,7 @@ from optuna_bisect.decisions.running_verdict import judge_probe
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.finished import curve_of, rate_of
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 from optuna_bisect.verdicts import confidence
 from optuna_bisect.verdicts.classifier import compare_ends, not_finite
 from optuna_bisect.verdicts.verdict import Verdict
@@ -54,7 +54,8 @@ def record_end(
     warn_of_units(study, trial, state)
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):
         return
-    history = read_history(study, settings, exclude=trial.number)
+    whole = read_history(study, settings, exclude=trial.number, rung=attrs.rung or 0)
+    history = whole.of(attrs.search)
     curve = curve_of(trial, history.view.report_sign)
     if not curve.is_finite:
         attributes.write_verdict(study, trial, not_finite(curve, history.view.report_sign))

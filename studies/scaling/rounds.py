@@ -22,7 +22,7 @@ from optuna.trial import TrialState
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
 from optuna_bisect.decisions.next_rate import is_idle
 from optuna_bisect.decisions.roles import decide
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 PROBE_STEPS, FINAL_STEPS, STEPS_PER_REPORT = 48, 192, 4
 DECADES_PER_POINT = math.log10(3)

@@ -11,7 +11,7 @@ from protocol_model import Rules, is_at_rest, n_complete, reachable, with_one_mo
 from synthetic_trainer import STEPS, make_objective
 
 import optuna_bisect as ob
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 
 @functools.cache

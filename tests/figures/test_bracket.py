@@ -60,3 +60,26 @@ def test_an_edge_is_a_line_with_its_rate_and_none_is_drawn_unasked(finished) -> 
     assert 10**note.y == pytest.approx(0.25), "annotations of log axes stand at logarithms"
     with pytest.raises(ValueError, match="edge must be a positive number but got -1"):
         plot_bracket(finished, edge=-1)
+
+
+def test_of_several_configurations_only_the_best_ones_search_is_shown(several) -> None:
+    figure = plot_bracket(several)
+    number = summarize(several).leading.number
+    drawn = {x for t in figure.data if t.type == "scatter" for x in t.x}
+    own = {t.number for t in several.trials if t.user_attrs["bisect_search"] == number}
+    assert drawn == own
+    assert several.best_trial.number in own, "the final trial belongs to it"
+    assert f"configuration {number}, the best of 3" in figure.layout.title.text
+    assert "quality 1" in figure.layout.title.text
+
+
+def test_another_search_can_be_asked_for_and_is_not_called_the_winner(several) -> None:
+    other = next(c for c in summarize(several).configurations if c.result != "winner")
+    figure = plot_bracket(several, search=other.number)
+    assert {x for t in figure.data if t.type == "scatter" for x in t.x} == {
+        row.number for row in other.rows
+    }
+    assert f"one of 3 ({other.result})" in figure.layout.title.text
+    assert "winner" not in {t.name for t in figure.data}
+    with pytest.raises(ValueError, match="search must be one of"):
+        plot_bracket(several, search=999)

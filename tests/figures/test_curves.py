@@ -96,3 +96,14 @@ def test_labels_of_curves_that_end_together_are_put_together() -> None:
         add_trial(study, 1e-3 * (i + 1), [2.0, 1.0 + 1e-4 * i], verdict="balanced")
     labels = [t["text"][-1] for t in data_of(plot_curves(study))["data"]]
     assert [label for label in labels if label] == [" 0, 1, 2, 3"]
+
+
+def test_curves_of_different_configurations_are_not_mixed(several) -> None:
+    best = summarize(several).leading
+    info = get_curves_info(several)
+    shown = {line.row.number for panel in (info.probes, info.final) for line in panel.lines}
+    assert shown == {row.number for row in best.rows} | {several.best_trial.number}
+    assert f"configuration {best.number}, the best of 3" in plot_curves(several).layout.title.text
+    other = next(c for c in summarize(several).configurations if c is not best)
+    shown = {line.row.number for line in get_curves_info(several, other.number).probes.lines}
+    assert shown == {row.number for row in other.rows}

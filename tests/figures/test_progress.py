@@ -17,7 +17,7 @@ from optuna_bisect.figures.progress import read_progress
 MAX_PROBES = 12
 
 
-def watch(**settings) -> list:
+def watch(also=lambda trial: None, **settings) -> list:
     """Run a whole study; return its progress at every report of every trial, and at the end."""
     seen = []
     study = optuna.create_study(
@@ -33,7 +33,7 @@ def watch(**settings) -> list:
             seen.append(other_thread.submit(read_progress, study).result())
 
         trial.report = look
-        return make_objective()(trial)
+        return make_objective(also=also)(trial)
 
     with ThreadPoolExecutor(1) as other_thread:
         study.optimize(objective)
@@ -80,9 +80,9 @@ def test_a_final_trial_that_broke_off_is_paid_and_not_done() -> None:
 
 def test_a_study_without_a_planned_final_trial_has_no_share() -> None:
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
-    assert read_progress(study) == (None, (), 0, None, None, False)
+    assert read_progress(study) == (None, (), 0, None, None, False, None)
     study.optimize(make_objective(), n_trials=2)
-    assert read_progress(study) == (None, (), 2, None, None, False)
+    assert read_progress(study) == (None, (), 2, None, None, False, None)
 
 
 def test_a_trial_that_gives_no_sign_of_life_does_not_run() -> None:
@@ -94,3 +94,17 @@ def test_a_trial_that_gives_no_sign_of_life_does_not_run() -> None:
     # The sampler notes a sign of life when it gives the trial its role.
     trial.user_attrs["bisect_alive"] = trial.datetime_start.astimezone().isoformat()
     assert read_progress(study).running == ()
+
+
+def test_the_share_of_several_configurations_counts_those_to_come() -> None:
+    *seen, end = watch(n_configurations=4, also=lambda t: t.suggest_float("dropout", 0, 0.5))
+    assert end.share == pytest.approx(1.0, abs=0.01)
+    assert end.configurations is None
+    begun = [p.configurations for p in seen if p.phase == 1]
+    assert begun == sorted(begun)
+    assert (begun[0], begun[-1]) == ((1, 4), (4, 4))
+    most = 4 * MAX_PROBES * PROBE_STEPS + FINAL_STEPS
+    assert seen[0].share == pytest.approx(1 / most), "while none is done each may take all probes"
+    two = next(p for p in seen if p.configurations == (2, 4))
+    paid = sum(p.configurations == (1, 4) for p in seen)
+    assert two.share > paid / most, "the second one is expected to cost what the first did"

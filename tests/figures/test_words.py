@@ -6,12 +6,21 @@ import re
 from dataclasses import replace
 
 import pytest
-from figure_data import search
+from figure_data import search, search_several
 
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.figures.progress import Progress, read_progress
+from optuna_bisect.figures.rows import format_params
 from optuna_bisect.figures.summary import summarize
-from optuna_bisect.figures.words import format_progress, format_table, format_time, format_trial
+from optuna_bisect.figures.words import (
+    describe_configurations,
+    format_progress,
+    format_table,
+    format_time,
+    format_trial,
+    table_of,
+    table_of_configurations,
+)
 
 LONG = "progress 0.35 of trial 1's at step 27; rate above it, and a sentence that goes on and on"
 
@@ -34,11 +43,11 @@ def row(finished):
 @pytest.mark.parametrize("width", [70, 80, 120, 200])
 def test_a_table_fits_and_says_every_word(finished, row, width) -> None:
     rows = [*summarize(finished).rows, row]
-    text = format_table(rows, width)
+    text = format_table(table_of(rows), width)
     assert max(map(len, text.splitlines())) <= width
     words = text.split()
     for shown in rows:
-        for cell in shown.cells:
+        for cell in (shown.cells[0], *shown.cells[2:]):
             assert set(cell.split()) <= set(words)
     assert ("reason" in words) == (width > 80)
     assert LONG in " ".join(words) or width == 120
@@ -46,8 +55,8 @@ def test_a_table_fits_and_says_every_word(finished, row, width) -> None:
 
 def test_a_column_without_content_is_left_out(finished) -> None:
     rows = [replace(row, bracket=None) for row in summarize(finished).rows]
-    assert "bracket" not in format_table(rows, 120)
-    assert format_table([], 80) == ""
+    assert "bracket" not in format_table(table_of(rows), 120)
+    assert format_table(table_of([]), 80) == ""
 
 
 def test_a_line_says_rate_verdict_reason_and_bracket(row) -> None:
@@ -107,3 +116,54 @@ def test_several_running_trials_are_counted(row) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (62.4, "1:02"), (90_000, "25:00:00")])
 def test_times_are_said_as_on_a_clock(seconds, text) -> None:
     assert format_time(seconds) == text
+
+
+def test_the_configurations_are_told_with_counts_and_reasons(several) -> None:
+    summary = summarize(several)
+    text = describe_configurations(summary)
+    assert text.startswith(f"3 configurations were searched, together for {summary.cost:.3g} of")
+    assert f"configuration {summary.leading.number} is the best" in text
+    n_dropped = sum(c.result == "dropped" for c in summary.configurations)
+    assert f"{n_dropped} dropped early, behind a better one at equal steps" in text
+    assert "3 of 5" not in text
+    begun = describe_configurations(summarize(search_several(n_trials=1)))
+    assert begun.startswith("1 of 3 configurations were searched")
+
+
+def test_a_single_configuration_needs_no_words_of_its_own(finished) -> None:
+    summary = summarize(finished)
+    assert describe_configurations(summary) == ""
+    assert table_of_configurations(summary) == []
+    assert "config" not in table_of(summary.rows)[0]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_table_of_configurations_begins_with_the_winner_and_fits(several, width) -> None:
+    summary = summarize(several)
+    header, first, *others = table_of_configurations(summary)
+    assert first[header.index("result")] == "winner"
+    assert first[header.index("config")] == str(summary.leading.number)
+    assert [line[1] for line in others][-1] == "dropped"
+    for c in summary.configurations:
+        (line,) = [line for line in (first, *others) if line[0] == str(c.number)]
+        assert line[header.index("steps")] == str(c.n_steps)
+        assert format_params(c.params) in line[-1]
+        assert (c.reason in line[-1]) == (c.result == "dropped")
+    text = format_table([header, first, *others], width)
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_trials_of_several_configurations_say_which(several) -> None:
+    summary = summarize(several)
+    header, *lines = table_of(summary.rows)
+    assert header[1] == "config"
+    assert [line[1] for line in lines] == [str(row.search) for row in summary.rows]
+    row = summary.rows[-1]
+    told = format_trial(row, is_several=True)
+    assert told.startswith(f"trial {row.number} of configuration {row.search}: rate")
+
+
+def test_progress_counts_the_configurations_where_there_is_room(row) -> None:
+    progress = Progress(1, (row,), 11, 0.5, 60.0, is_complete=False, configurations=(4, 12))
+    assert "configuration 4 of 12" in format_progress(progress)
+    assert len(format_progress(progress, 70)) <= 70

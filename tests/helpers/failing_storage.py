@@ -12,7 +12,7 @@ from optuna.storages._heartbeat import BaseHeartbeat
 from synthetic_trainer import make_objective, with_role
 
 from optuna_bisect.study import liveness
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     import optuna

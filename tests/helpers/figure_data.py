@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import optuna
 import pytest
@@ -19,6 +20,44 @@ def search(trainer: Trainer | None = None, n_trials: int = 30) -> optuna.Study:
         sampler=ob.BisectionSampler(**STEPS, seed=0), pruner=ob.VerdictPruner()
     )
     study.optimize(make_objective(trainer or Trainer(edge=OPTIMUM_EDGE)), n_trials=n_trials)
+    return study
+
+
+QUALITIES = (0.9, 1.0, 0.3)
+
+
+def search_several(
+    qualities=QUALITIES,
+    n_trials: int | None = None,
+    sign: int = 1,
+    storage: object = None,
+    study_name: str | None = None,
+    **settings,
+) -> optuna.Study:
+    """Search the rate of one configuration for each quality, the share that may be learnt."""
+
+    def objective(trial: optuna.Trial) -> float:
+        quality = trial.suggest_categorical("quality", qualities)
+        lr = trial.suggest_float("lr", 1e-6, 1, log=True)
+        best = quality * math.exp(-0.5 * (math.log10(lr / 2e-3) / 0.6) ** 2)
+        for step in range(0, ob.trial_plan(trial).n_steps, 2):
+            loss = sign * (2.3 - 2 * best * step / (step + 8))
+            trial.report(loss, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return loss
+
+    options = {**STEPS, "n_configurations": len(qualities), "seed": 0, "group_by": ()}
+    study = optuna.create_study(
+        sampler=ob.BisectionSampler(**{**options, **settings}),
+        pruner=ob.VerdictPruner(),
+        storage=storage,
+        study_name=study_name,
+        direction="minimize" if sign > 0 else "maximize",
+    )
+    for quality in qualities:
+        study.enqueue_trial({"quality": quality})
+    study.optimize(objective, n_trials=n_trials)
     return study
 
 

@@ -21,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import configured_trainer
 import optuna
 from many_workers import join_study
 from optuna.storages.journal import _storage as journal_storage
@@ -142,6 +143,13 @@ def shift_clock(hours: float) -> None:
 
 def _work(url: str, options: dict[str, Any], study: str, settings: dict[str, Any]) -> None:
     run = functools.partial(objective, stops_in_final=settings.pop("stops_in_final", False))
+    if "n_configurations" in settings:
+        run = functools.partial(
+            configured_trainer.objective,
+            every=REPORT_EVERY,
+            pause=SECONDS_PER_REPORT,
+            length=FINAL_STEPS,
+        )
     shift_clock(settings.pop("hours_ahead", 0))
     try:
         join_study(_open(url, options), study, **settings).optimize(run)

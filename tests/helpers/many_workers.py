@@ -23,7 +23,8 @@ from worker_process import open_storage, start_python
 
 import optuna_bisect as ob
 from optuna_bisect.search.running import founded
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.configuration import is_inside
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,18 +124,38 @@ def summarize(storage: BaseStorage, name: str) -> dict[str, Any]:
         "running": sum(not t.state.is_finished() for t in trials),
         "failed": sum(t.state == TrialState.FAIL for t in trials),
         "duplicates": count_repeated(study),
+        "outside": count_outside(study),
+        "searches": len({p.search for p in read_history(study).finished.probes}),
     }
 
 
 def count_repeated(study: optuna.Study) -> int:
-    """Count the probes that ran at a rate of another one without a reason.
+    """Count the probes that ran at a rate of another one of their search without a reason.
 
-    There are three reasons: the question was to run the rate once more, the first one's verdict
-    fell with the run that it was cut against, or the first one broke off.
+    There are four reasons: the question was to run the rate once more, the first one's verdict
+    fell with the run that it was cut against, the first one broke off, or Optuna's retry cloned
+    a trial whose worker had died after the verdict and before the end.
     """
-    standing = founded(read_history(study).finished.probes)
-    rates = [p.rate for p in standing if p.question != "recheck" and not p.is_broken]
-    return len(rates) - len(set(rates))
+    history = read_history(study)
+    clones = {t.number for t in study.get_trials(deepcopy=False) if _is_clone(t)}
+    n_repeated = 0
+    for search in history.searches:
+        standing = founded(history.of(search).finished.probes)
+        standing = [p for p in standing if p.number not in clones and not p.is_broken]
+        rates = [p.rate for p in standing if p.question != "recheck"]
+        n_repeated += len(rates) - len(set(rates))
+    return n_repeated
+
+
+def _is_clone(trial: optuna.trial.FrozenTrial) -> bool:
+    return bool(trial.system_attrs.get("retry_history"))
+
+
+def count_outside(study: optuna.Study) -> int:
+    """Count the finished probes that ran with other values than their search holds."""
+    history = read_history(study)
+    probes = history.finished.probes
+    return sum(not is_inside(p, p.search, history.held(p.search)) for p in probes)
 
 
 def main(url: str, n_workers: int, n_studies: int, every: int) -> None:

@@ -201,6 +201,7 @@ def _collect() -> dict[str, Callable[[Any], Any]]:
     add("find_winner", ["study"], partial(_call, ob.find_winner))
     add("from_study", ["previous"], partial(_call, ob.BisectionSampler.from_study))
     for plot in (visualization.plot_bracket, visualization.plot_curves,
+                 visualization.plot_configurations, visualization.plot_parallel_coordinate,
                  visualization.plot_adjustment, dashboard.publish):  # fmt: skip
         add(plot.__name__, ["study"], partial(_call, plot))
     return calls

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import optuna
 from many_workers import summarize
 
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     from forked_workers import Nursery
@@ -38,9 +38,11 @@ def run_and_kill(
     name: str,
     n_kills: int,
     pause: tuple[float, float] = (0.02, 0.4),
+    *,
+    n_workers: int = N_WORKERS,
     **settings: Any,
 ) -> Outcome:
-    """Run a study with three workers, kill them one after the other, then let one finish.
+    """Run a study with several workers, kill them one after the other, then let one finish.
 
     Args:
         nursery: Starts the workers.
@@ -48,13 +50,14 @@ def run_and_kill(
         name: Name of the study.
         n_kills: Number of kills.
         pause: Shortest and longest pause between two kills in seconds.
+        n_workers: Number of workers at one time.
         settings: Settings of the sampler.
 
     Returns:
         What became of it.
     """
     chance, verdicts = random.Random(name), {}
-    workers = [nursery.start(name, **settings) for _ in range(N_WORKERS)]
+    workers = [nursery.start(name, **settings) for _ in range(n_workers)]
     for _ in range(n_kills):
         time.sleep(chance.uniform(*pause))
         victim = workers.pop(chance.randrange(len(workers)))

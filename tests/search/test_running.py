@@ -21,7 +21,8 @@ import optuna_bisect as ob
 from optuna_bisect.search.assessment import assess
 from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.search.running import answer, founded, led_by_running
+from optuna_bisect.search.proposal import propose
+from optuna_bisect.search.running import answer, founded, led_by_cut, led_by_running
 from optuna_bisect.verdicts.curve import Curve
 from studies.scaling import rounds
 
@@ -62,6 +63,28 @@ def test_a_probe_that_is_ahead_of_the_incumbent_is_not_answered() -> None:
     found = evidence(slow, Probe(1, lost.rate, slow.curve, is_full=False))
     assert found.incumbent.number == 0
     assert answer(found, probe(2, 2e-3, 8)) is None
+
+
+def test_where_another_search_leads_the_best_probe_that_was_cut_for_it_leads_its_own() -> None:
+    rival = Probe(9, 1e-2, Curve(tuple(range(0, 41, 2)), tuple(2.3 * 0.9**i for i in range(21))))
+    cut = [probe(i, rate, 10) for i, rate in enumerate((3e-4, 1e-3, 3e-3, 1e-2))]
+    alone = evidence(*cut)
+    assert alone.incumbent is None
+    led = led_by_cut(alone, rival)
+    assert led.incumbent.rate == min(cut, key=lambda p: p.curve.losses[-1]).rate
+    assert led.rival is rival
+    full = probe(4, led.incumbent.rate)
+    assert led_by_cut(evidence(full), rival).incumbent is full
+
+
+def test_a_neighbour_that_the_rival_would_cut_again_is_not_run_once_more() -> None:
+    best = probe(0, 1e-3)
+    beside = [Probe(1, best.rate / 3, best.curve.until(8), is_full=False), probe(2, 3e-3, 8)]
+    found = evidence(best, *beside)
+    assert propose(found).question == "recheck"
+    rival = Probe(9, 1e-2, Curve(best.curve.steps, tuple(0.4 * x for x in best.curve.losses)))
+    assert propose(found._replace(rival=rival)) is None
+    assert propose(found._replace(rival=best)).question == "recheck"
 
 
 def test_the_best_running_probe_leads_until_one_has_finished() -> None:

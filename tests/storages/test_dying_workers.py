@@ -25,7 +25,7 @@ from worker_process import open_storage
 
 import optuna_bisect as ob
 from optuna_bisect.decisions import next_rate
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 from optuna_bisect.workers import role_claim
 
 STALE_AFTER = 0.1

@@ -125,3 +125,11 @@ def test_a_final_trial_taken_over_from_its_checkpoint_equals_an_unbroken_one(
     assert min(second.intermediate_values) > checkpoint.FULL_STEPS // 2 - checkpoint.SAVE_EVERY
     assert second.params == first.params
     assert study.best_value == expected.best_value
+
+
+@pytest.mark.soak
+def test_several_hyperparameters_end_with_the_best_configuration_in_full(tmp_path) -> None:
+    winner, final = run("configurations.py", tmp_path).splitlines()[-2:]
+    assert "params={'width'" in winner
+    assert final.startswith("{'width'")
+    assert float(final.split()[-1]) < 0.3

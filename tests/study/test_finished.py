@@ -10,7 +10,7 @@ from optuna.trial import TrialState, create_trial
 
 import optuna_bisect as ob
 from optuna_bisect.study import finished
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 
 if TYPE_CHECKING:
     import pytest

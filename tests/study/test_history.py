@@ -1,4 +1,7 @@
-"""A study is read as often as needed, not at each report."""
+"""A study is read as often as needed, not at each report.
+
+Covers ``study.reading``.
+"""
 
 from __future__ import annotations
 

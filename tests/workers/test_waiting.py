@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from synthetic_trainer import HIGH, LOW, Trainer, make_objective, roles, with_role
 
 from optuna_bisect.decisions.next_rate import is_idle
-from optuna_bisect.study.history import read_history
+from optuna_bisect.study.reading import read_history
 from optuna_bisect.workers import waiting
 from optuna_bisect.workers.waiting import Patience, longest_probe
 

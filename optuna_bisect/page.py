@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
 from optuna_bisect.figures.bracket import draw_bracket
+from optuna_bisect.figures.configurations import draw_configurations, draw_parallel
 from optuna_bisect.figures.curves import draw_curves, get_curves_info
-from optuna_bisect.figures.summary import HEADER, summarize
+from optuna_bisect.figures.summary import summarize
+from optuna_bisect.figures.words import (
+    describe_configurations,
+    table_of,
+    table_of_configurations,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,12 +26,12 @@ _PAGE = """<!doctype html>
 <head><meta charset="utf-8"><title>{title}</title>
 <style>
 body {{ font: 15px/1.5 Helvetica, Arial, sans-serif; max-width: 1000px; margin: 2em auto; }}
-table {{ border-collapse: collapse; }}
+table {{ border-collapse: collapse; margin: 1em 0; }}
 td, th {{ padding: 0.2em 0.8em; text-align: left; border-bottom: 1px solid #e4e7eb; }}
 </style></head>
 <body><h1>{title}</h1><p>{conclusion}</p>
 {figures}
-{table}
+{tables}
 </body></html>
 """
 
@@ -34,16 +40,22 @@ def render_page(study: Study) -> str:
     """Return the page; plotly itself is part of it."""
     summary, info = summarize(study), get_adjustment_info(study)
     figures = [draw_bracket(summary), draw_curves(get_curves_info(study))]
+    if summary.is_several:
+        figures = [draw_configurations(summary), draw_parallel(study), *figures]
     if info.number is not None:
         figures.append(draw_adjustment(info))
     return _PAGE.format(
         title=html.escape(study.study_name),
-        conclusion=html.escape(summary.conclusion),
+        conclusion=html.escape(f"{summary.conclusion} {describe_configurations(summary)}".strip()),
         figures="\n".join(
             figure.to_html(full_html=False, include_plotlyjs=i == 0, default_height=480)
             for i, figure in enumerate(figures)
         ),
-        table=_html_table([HEADER, *(row.cells for row in summary.rows)]),
+        tables="\n".join(
+            _html_table(lines)
+            for lines in (table_of_configurations(summary), table_of(summary.rows))
+            if lines
+        ),
     )
 
 

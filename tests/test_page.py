@@ -6,13 +6,15 @@ import html
 import re
 
 import optuna
-from figure_data import add_trial
+from figure_data import add_trial, search, search_several
 
-from optuna_bisect.figures.page import render_page
 from optuna_bisect.figures.summary import summarize
+from optuna_bisect.figures.words import describe_configurations
+from optuna_bisect.page import render_page
 
 
-def test_the_page_holds_figures_conclusion_and_table(finished) -> None:
+def test_the_page_holds_figures_conclusion_and_table() -> None:
+    finished = search()
     page = render_page(finished)
     assert html.escape(summarize(finished).conclusion) in page
     assert "How the bracket closed" in page
@@ -29,3 +31,13 @@ def test_moves_of_the_final_trial_are_drawn_and_text_is_escaped() -> None:
     assert "How the rate moved" in page
     assert "1 &lt; 2" in page
     assert "<h1>a&lt;b&gt;</h1>" in page
+
+
+def test_the_page_of_several_configurations_names_and_draws_each() -> None:
+    study = search_several()
+    page, summary = render_page(study), summarize(study)
+    assert html.escape(describe_configurations(summary)) in page
+    for title in ("what each one cost", "each at its best rate", "How the bracket closed: conf"):
+        assert title in page
+    for configuration in summary.configurations:
+        assert f"<td>{configuration.number}</td><td>{configuration.result}</td>" in page

@@ -1,6 +1,6 @@
 """The winner's rate, bracket and status follow from the evidence; the final one is corrected.
 
-Covers ``search.horizon``.
+Covers ``search.horizon`` and ``decisions.winner``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from optuna_bisect import BisectionSampler, Bracket, VerdictPruner, find_winner
-from optuna_bisect.decisions.winner import HIGH_EDGE, LOW_EDGE
+from optuna_bisect.decisions.outcome import HIGH_EDGE, LOW_EDGE
 from optuna_bisect.search.grid import Grid
 from optuna_bisect.search.horizon import correct
 from optuna_bisect.search.probe import Probe
