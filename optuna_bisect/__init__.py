@@ -1,10 +1,10 @@
 """Bisection of the learning rate in log space, as an Optuna sampler with pruners."""
 
-from optuna_bisect._trial_plan import TrialPlan, trial_plan
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.decisions.winner import Winner, find_winner
 from optuna_bisect.pruners import OvershootPruner, UndershootPruner, VerdictPruner
 from optuna_bisect.sampler import BisectionSampler
+from optuna_bisect.study.trial_plan import TrialPlan, trial_plan
 from optuna_bisect.verdicts.verdict import Verdict
 
 __version__ = "0.1.0"

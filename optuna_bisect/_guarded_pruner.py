@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner, ThresholdPruner
 
 from optuna_bisect.pruners import VerdictPruner, prune_final
-from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.liveness import note_alive
+from optuna_bisect.trials import attributes, internals
+from optuna_bisect.trials.liveness import note_alive
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -12,26 +12,17 @@ except ImportError as error:
         "optuna_bisect.adjuster needs torch; install it with: pip install optuna_bisect[torch]"
     ) from error
 
-from optuna_bisect._checks import check_bool, check_positive, check_type, whole_of, wrong
-from optuna_bisect._trial_plan import trial_plan
+from optuna_bisect._checks import check_bool, check_positive
 from optuna_bisect.feedback.schedule import Schedule
-from optuna_bisect.study import attributes
+from optuna_bisect.study.trial_plan import trial_plan
+from optuna_bisect.training import options as run_options
 from optuna_bisect.training.adjustment import Adjustment
 from optuna_bisect.training.distributed import refuse_repeats, share_plan
 from optuna_bisect.training.divergence import Diverged
 from optuna_bisect.training.move_log import Entry
-from optuna_bisect.training.options import (
-    ANNEAL_FRACTION,
-    check_chosen,
-    check_length,
-    check_loss,
-    check_number_or_tensor,
-    check_objects,
-    plan_options,
-    refuse_composite,
-)
 from optuna_bisect.training.param_groups import RateWriter, first_rate, read_rates, write_rates
 from optuna_bisect.training.warmup_check import WarmupCheck
+from optuna_bisect.trials import attributes
 
 if TYPE_CHECKING:
     import torch
@@ -51,9 +42,8 @@ class BisectionLR(LRScheduler):
     """Adjust the rate inside the bracket that the search found.
 
     The rate is constant until an anneal over the second half of the run; losses raise or lower
-    it as a whole. In the final trials of searches, and after a race, this shape was measured
-    best, and the decay by the horizon law among the worst (studies/LOG.md). Call ``step`` after
-    every ``optimizer.step()``. All lengths are steps as in ``trial.report``.
+    it as a whole. This shape was measured best, in final trials and after a race (studies/LOG.md).
+    Call ``step`` after every ``optimizer.step()``. All lengths are steps as in ``trial.report``.
 
     Args:
         optimizer: Its parameter groups keep their rates' ratios to the first group's.
@@ -62,8 +52,7 @@ class BisectionLR(LRScheduler):
             run; with a decay the best one for ``probe_steps``.
         probe_steps: Length of the probes that found it. None: unknown, so no decay and no growth.
         final_steps: Length of this run. None: unknown, so no anneal.
-        restore: A model and its optimizer, whose last good state comes back after a collapse.
-            Costs three copies of the model in memory.
+        restore: A model and its optimizer, put back after a collapse; three copies in memory.
         steps_per_call: How many steps one call of ``step`` is.
         interval_steps: Steps between decisions, and between synchronisations with the device.
             None: 1/100 of ``final_steps``, but at least 5 in runs of 250 and more; or 1/10 of
@@ -105,7 +94,7 @@ class BisectionLR(LRScheduler):
         steps_per_call: int = 1,
         interval_steps: int | None = None,
         horizon_exponent: float = 0.32,
-        anneal_fraction: float = ANNEAL_FRACTION,
+        anneal_fraction: float = run_options.ANNEAL_FRACTION,
         decay: Decay = "none",
         min_lr: float = 0.0,
         warmup_steps: int = 0,
@@ -113,7 +102,7 @@ class BisectionLR(LRScheduler):
         sync: bool = True,
         **options: Unpack[FeedbackOptions],
     ) -> None:
-        check_objects(optimizer, bracket, restore)
+        run_options.check_objects(optimizer, bracket, restore)
         steps_per_call = check_positive("steps_per_call", steps_per_call, whole=True)
         schedule = Schedule(
             start_lr=start_lr,
@@ -156,9 +145,9 @@ class BisectionLR(LRScheduler):
         """
         sync = check_bool("sync", options.get("sync", True))
         plan = share_plan(trial_plan(trial), trial, sync=sync)
-        check_chosen(plan, optimizer, options)
+        run_options.check_chosen(plan, optimizer, options)
         if plan.is_final:
-            scheduler = cls(optimizer, **plan_options(plan, optimizer, options))
+            scheduler = cls(optimizer, **run_options.plan_options(plan, optimizer, options))
             scheduler._trial = trial
             return scheduler
         rates = read_rates(optimizer)
@@ -191,7 +180,7 @@ class BisectionLR(LRScheduler):
     @property
     def optimizer(self) -> Optimizer:  # type: ignore[override]  # an attribute of the base class
         """The optimizer whose rates are set; composite schedulers that ask for it are refused."""
-        refuse_composite()
+        run_options.refuse_composite()
         return self._optimizer
 
     @property
@@ -221,12 +210,11 @@ class BisectionLR(LRScheduler):
                 a whole number, which is an epoch in torch's own schedulers.
             RuntimeError: If not every process of the run calls it, or one calls it repeatedly.
         """
-        loss = check_loss(train_loss)
-        if val_loss is not None:
-            val_loss = check_number_or_tensor("val_loss", val_loss)
+        loss = run_options.check_loss(train_loss)
+        val_loss = run_options.check_validation_loss(val_loss)
         refuse_repeats()
         self.last_epoch += 1
-        check_length(self.last_epoch, self._steps_per_call, self._length)
+        run_options.check_length(self.last_epoch, self._steps_per_call, self._length)
         if not self._is_active:
             self._last_lr = read_rates(self._optimizer)
             self._warmup_check.see(self._n_steps(), self._optimizer)
@@ -256,10 +244,7 @@ class BisectionLR(LRScheduler):
             ValueError: If it does not come from ``state_dict`` of this class.
             TypeError: If it is no dictionary.
         """
-        check_type("state_dict", state_dict, dict, "what state_dict() returned")
-        last_epoch = whole_of(state_dict.get("last_epoch"))
-        if last_epoch is None or last_epoch < 0:
-            raise wrong("state_dict", "come from state_dict()", state_dict)
+        last_epoch = run_options.check_last_epoch(state_dict)
         self._run.load_state_dict(state_dict)
         self.last_epoch = last_epoch
         if self._is_active:

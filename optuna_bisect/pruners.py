@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 from optuna.pruners import BasePruner
 
 from optuna_bisect._checks import check_direction, check_not_negative
-from optuna_bisect._report_steps import is_first_report, note_first_step, warn_of_units
 from optuna_bisect.decisions.configurations import why_behind
 from optuna_bisect.decisions.next_rate import part_of
 from optuna_bisect.decisions.roles import forestalled_by
 from optuna_bisect.decisions.running_verdict import judge_beside, judge_probe
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.study import attributes
-from optuna_bisect.study.finished import curve_of, others_of, rate_of
-from optuna_bisect.study.liveness import note_alive
 from optuna_bisect.study.reading import recent_history
+from optuna_bisect.study.report_steps import is_first_report, note_first_step, warn_of_units
 from optuna_bisect.study.settings import Settings
+from optuna_bisect.trials import attributes
+from optuna_bisect.trials.liveness import note_alive
+from optuna_bisect.trials.view import curve_of, others_of, rate_of
 from optuna_bisect.verdicts.classifier import not_finite
 
 if TYPE_CHECKING:

@@ -15,18 +15,15 @@ from optuna.trial import TrialState
 from optuna_bisect._checks import check_steps, check_type
 from optuna_bisect._guarded_pruner import guard_pruner
 from optuna_bisect._logger import logger
-from optuna_bisect._parameter import fit_into
 from optuna_bisect.decisions import rate_name
 from optuna_bisect.decisions.winner import plan_warm_start
-from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.reading import read_history
 from optuna_bisect.study.settings import Settings, check_sampler, check_single_objective
-from optuna_bisect.workers.configuration import held_value, hold
+from optuna_bisect.trials import attributes, internals
 from optuna_bisect.workers.exit_guard import fail_at_exit
 from optuna_bisect.workers.heartbeat_guard import guard, is_lost
 from optuna_bisect.workers.journal_guard import guard_journal
-from optuna_bisect.workers.rate_claim import ask_rate
 from optuna_bisect.workers.role_claim import take_role
+from optuna_bisect.workers.suggestion import choose_other, choose_rate
 from optuna_bisect.workers.trial_end import give_params, record_end
 
 if TYPE_CHECKING:
@@ -207,30 +204,17 @@ class BisectionSampler(BaseSampler):
         if attrs.role == "surplus" and internals.in_optimize(study):
             give_params(study, trial)
             raise TrialPruned(attrs.reason)
-        rate = self._choose_rate(study, trial, param_name, param_distribution, attrs)
+        rate = choose_rate(study, trial, param_name, param_distribution, self._settings)
         if rate is not None:
             return rate
-        return self._choose_other(study, trial, attrs, param_name, param_distribution)
-
-    def _choose_other(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        attrs: attributes.Attrs,
-        name: str,
-        distribution: BaseDistribution,
-    ) -> Any:
-        """Return what the winner or the search holds, else draw a value."""
-        if attrs.winner is not None:
-            value = internals.param_of(study, attrs.winner, name, distribution)
-            if value is not internals.MISSING:
-                return value
-        if attrs.role == "probe" and attrs.search is not None:
-            value = held_value(study, trial, name, distribution, self._settings.stale_after)
-            if value is not internals.MISSING:
-                return value
-        value = self._independent_sampler.sample_independent(study, trial, name, distribution)
-        return hold(study, trial, name, distribution, value) if attrs.role == "probe" else value
+        return choose_other(
+            study,
+            trial,
+            param_name,
+            param_distribution,
+            stale_after=self._settings.stale_after,
+            sampler=self._independent_sampler,
+        )
 
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
@@ -251,39 +235,6 @@ class BisectionSampler(BaseSampler):
             )
             if said is not None:
                 logger.warning(said)
-
-    def _choose_rate(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        name: str,
-        distribution: BaseDistribution,
-        attrs: attributes.Attrs,
-    ) -> float | None:
-        """Return the trial's rate, None where this parameter is another one."""
-        chosen = self._settings.param_name
-        rate_range = rate_name.possible_range(name, distribution, chosen)
-        own = {**trial.distributions, name: distribution}
-        is_wrong = chosen is None and rate_name.is_plainly_wrong(name, own)
-        if rate_range is None and not is_wrong:
-            return None
-        rung = attrs.rung or 0
-        history = read_history(study, self._settings, exclude=trial.number, rung=rung)
-        if rate_range is None:
-            rate_range = rate_name.wrong_range(name, distribution, history.view.param_name)
-            if rate_range is None:
-                return None
-        is_rate = name == chosen if chosen else rate_name.is_rate(name, own, history)
-        if attrs.lr is None or attrs.role == "probe":
-            if not is_rate:
-                return None
-            return ask_rate(study, trial, history, name, rate_range, settings=self._settings)
-        if not is_rate:
-            winner = internals.trial_of(study, attrs.winner or 0)
-            if not rate_name.is_renamed(name, own, history, winner):
-                return None
-            logger.warning(rate_name.renamed(name, history.view.param_name, trial.number))
-        return fit_into(attrs.lr, rate_range)
 
 
 def _stop(study: Study) -> None:

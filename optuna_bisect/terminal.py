@@ -20,8 +20,8 @@ from optuna_bisect.figures.progress import read_progress
 from optuna_bisect.figures.rows import row_of
 from optuna_bisect.figures.summary import summarize
 from optuna_bisect.figures.words import format_progress, format_trial
-from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import attributes, internals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

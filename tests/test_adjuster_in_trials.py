@@ -10,9 +10,9 @@ import pytest
 from linear_fit import build, lr_of, reload
 
 from optuna_bisect import BisectionSampler, adjuster, trial_plan
-from optuna_bisect._trial_plan import TrialPlan
 from optuna_bisect.adjuster import BisectionLR
 from optuna_bisect.bracket import Bracket
+from optuna_bisect.study.trial_plan import TrialPlan
 from optuna_bisect.training.divergence import Diverged
 
 

@@ -1,6 +1,6 @@
 """Whatever the study's pruner is, the life cycle of trials is kept.
 
-Covers ``study.internals``.
+Covers ``trials.internals``.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ HEAVY = ("torch", "plotly", "pandas", "sklearn", "optuna_dashboard", "matplotlib
 PURE = ("_checks", "bracket", "feedback", "search", "verdicts")
 MAX_FLOORS = 9
 # The two files that may use what Optuna does not make public.
-PRIVATE_ACCESS = ("study.internals", "workers.heartbeat_guard")
+PRIVATE_ACCESS = ("trials.internals", "workers.heartbeat_guard")
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -107,7 +107,7 @@ def test_pure_rooms_import_the_standard_library_and_numpy_only(room: str) -> Non
 def test_parameter_knows_distributions_and_nothing_else_of_optuna() -> None:
     outside = [
         node.module
-        for node in ast.walk(TREES["_parameter"])
+        for node in ast.walk(TREES["trials.parameter"])
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("optuna")
     ]
     assert set(outside) == {"optuna.distributions"}
@@ -152,7 +152,7 @@ def test_private_names_of_optuna_stand_in_two_files(name: str) -> None:
 def test_only_attributes_knows_the_keys(name: str) -> None:
     strings = {n.value for n in ast.walk(TREES[name]) if isinstance(n, ast.Constant)}
     keys = {s for s in strings if isinstance(s, str) and s.isidentifier()}
-    assert name == "study.attributes" or not {key for key in keys if key.startswith("bisect_")}
+    assert name == "trials.attributes" or not {key for key in keys if key.startswith("bisect_")}
 
 
 def test_every_module_has_its_test_file_or_is_named_by_another() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
-from optuna_bisect._parameter import (
+from optuna_bisect.trials import attributes, internals
+from optuna_bisect.trials.parameter import (
     PLAIN,
     UNKNOWN,
     find_rate_name,
@@ -19,7 +20,6 @@ from optuna_bisect._parameter import (
     rank_of,
     rivals,
 )
-from optuna_bisect.study import attributes, internals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

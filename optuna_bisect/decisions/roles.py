@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from optuna_bisect.decisions.searches import Search
-    from optuna_bisect.study.attributes import Role
     from optuna_bisect.study.history import History
+    from optuna_bisect.trials.attributes import Role
 
 # After this many final trials that failed, the study stops.
 MAX_FAILED_FINALS = 3

@@ -12,7 +12,7 @@ from optuna.trial import create_trial
 from optuna_bisect.figures import style
 from optuna_bisect.figures.rows import LEADING, format_params
 from optuna_bisect.figures.summary import summarize
-from optuna_bisect.study import internals
+from optuna_bisect.trials import internals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

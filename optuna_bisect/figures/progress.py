@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from optuna_bisect.figures.summary import summarize
-from optuna_bisect.study import attributes, internals, liveness
 from optuna_bisect.study.configuration import rung_steps
 from optuna_bisect.study.reading import read_history
 from optuna_bisect.study.settings import Settings
+from optuna_bisect.trials import attributes, internals, liveness
 
 if TYPE_CHECKING:
     from optuna.study import Study

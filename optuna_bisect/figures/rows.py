@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from optuna_bisect.decisions.configurations import find_searches
 from optuna_bisect.decisions.searches import leader_of
-from optuna_bisect.study.finished import rate_of, reports_of
+from optuna_bisect.trials.view import rate_of, reports_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from optuna_bisect.bracket import Bracket
     from optuna_bisect.decisions.searches import Search
     from optuna_bisect.decisions.winner import Winner
-    from optuna_bisect.study.attributes import Attrs
-    from optuna_bisect.study.finished import View
     from optuna_bisect.study.history import History
+    from optuna_bisect.trials.attributes import Attrs
+    from optuna_bisect.trials.view import View
 
 _STATES = {
     TrialState.RUNNING: "running",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from optuna_bisect.decisions.winner import find_winner
 from optuna_bisect.figures.rows import LEADING, configurations_of, format_params, row_of
-from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import attributes, internals
 
 if TYPE_CHECKING:
     from optuna.study import Study

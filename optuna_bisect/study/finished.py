@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
-from optuna_bisect._parameter import as_rate, find_rate_name, name_in
 from optuna_bisect.search.assessment import assess
 from optuna_bisect.search.grid import Grid
-from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.running import founded, led_by_cut
-from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.configuration import is_inside
-from optuna_bisect.verdicts.curve import Curve
+from optuna_bisect.study.trial_kinds import is_probe, is_spent, to_final, to_probe
+from optuna_bisect.trials import attributes, internals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,51 +22,9 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from optuna_bisect.search.evidence import Evidence
-
-# A run that its objective ended before this share of a probe is not compared with whole ones.
-LEAST_LENGTH = 0.5
-
-
-# A larger loss counts as infinite: differences and sums of such ones overflow.
-LARGEST = 1e300
-
-
-class Final(NamedTuple):
-    """A final trial that has ended.
-
-    Attributes:
-        is_complete: Whether it ended with a finite value.
-        has_diverged: Whether its loss or its value was not finite.
-        has_failed: Whether it was in vain for a reason that a lower rate may not cure: ended by an
-            exception or by another pruner, but not killed, or run to its end for no finite value.
-        steps: Its length in steps, None if unknown.
-        n_configurations: How many configurations its own was chosen from, None for one.
-        winner: Number of the probe that it trains the configuration of.
-    """
-
-    number: int
-    is_complete: bool
-    has_diverged: bool
-    has_failed: bool
-    steps: int | None = None
-    n_configurations: int | None = None
-    winner: int | None = None
-
-
-class View(NamedTuple):
-    """How trials are read: everything that turns a trial into a probe.
-
-    Attributes:
-        param_name: Name of the rate, None while no trial has one.
-        probe_steps: Length of a probe, None if unknown.
-        report_sign: 1 where reports are to be minimised, -1 where maximised.
-        value_sign: The same for returned values.
-    """
-
-    param_name: str | None
-    probe_steps: int | None
-    report_sign: int
-    value_sign: int
+    from optuna_bisect.search.probe import Probe
+    from optuna_bisect.study.trial_kinds import Final
+    from optuna_bisect.trials.view import View
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,14 +129,14 @@ def read_finished(
         trial_id = internals.trial_id(trial)
         attrs = attrs_of.get(trial_id) or attributes.read(trial)
         if attrs.role == "final":
-            finals.append(_to_final(trial, attrs))
-        elif _is_probe(trial, attrs, view):
+            finals.append(to_final(trial, attrs))
+        elif is_probe(trial, attrs, view):
             ids.append(trial_id)
-            probe = known.get(trial_id) or _to_probe(trial, attrs, view, horizon)
+            probe = known.get(trial_id) or to_probe(trial, attrs, view, horizon)
             probes.append(probe)
             if attrs.question == "warm" and warm_start is None:
                 warm_start = probe.rate
-        if _is_spent(trial, attrs, view):
+        if is_spent(trial, attrs, view):
             spent[attrs.search] = spent.get(attrs.search, 0) + 1
         is_heeded |= attrs.role == "probe" and bool(attrs.asked or trial.intermediate_values)
     found = tuple(probes), tuple(finals), spent, warm_start, is_heeded, tuple(ids)
@@ -218,39 +172,6 @@ def recall_finished(study: Study, trials: Sequence[FrozenTrial], view: View) -> 
     return memo[key]
 
 
-def reports_of(trial: FrozenTrial) -> list[tuple[int, float]]:
-    """Return steps and reported values in the order of time, the steps counted up from near 0."""
-    first = attributes.read(trial).first_step or 0
-    # A copy, taken at once: in memory another thread may be reporting at this moment.
-    reports = list(trial.intermediate_values.items())
-    return sorted((abs(s - first), _bounded(v)) for s, v in reports)
-
-
-def _bounded(value: float) -> float:
-    """Take a value for infinite where sums of such values may be."""
-    return math.copysign(math.inf, value) if abs(value) > LARGEST else float(value)
-
-
-def curve_of(trial: FrozenTrial, sign: int) -> Curve:
-    """Return a trial's reports as a curve to be minimised."""
-    reports = reports_of(trial)
-    return Curve(tuple(s for s, _ in reports), tuple(sign * v for _, v in reports))
-
-
-def rate_of(trial: FrozenTrial, view: View) -> float | None:
-    """Return a trial's learning rate, by its own names where no other trial has one yet."""
-    name = view.param_name or find_rate_name([trial.distributions])
-    return as_rate(trial.params.get(name_in(trial.params, name) or ""))
-
-
-def others_of(trial: FrozenTrial, view: View) -> dict[str, Any]:
-    """Return a trial's parameters without the rate."""
-    # A copy, taken at once: in memory another thread may be suggesting at this moment.
-    params = dict(trial.params)
-    rate = name_in(params, view.param_name)
-    return {name: value for name, value in params.items() if name != rate}
-
-
 def _find_horizon(trials: Sequence[FrozenTrial], view: View) -> int | None:
     """Return the steps from which a run counts as full, None where only complete ones do.
 
@@ -264,61 +185,3 @@ def _find_horizon(trials: Sequence[FrozenTrial], view: View) -> int | None:
     return max(
         (max(t.intermediate_values) + 1 for t in trials if t.intermediate_values), default=None
     )
-
-
-def _is_spent(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> bool:
-    """Tell whether the search spent a probe on a trial: what a user or idleness chose is free."""
-    is_asked = attrs.role == "probe" and attrs.question != "spread"
-    if _is_lost(trial, attrs):
-        return False
-    return is_asked and name_in(internals.fixed_params(trial), view.param_name) is None
-
-
-def _is_probe(trial: FrozenTrial, attrs: attributes.Attrs, view: View) -> bool:
-    if attrs.role == "surplus" or _is_lost(trial, attrs):
-        return False
-    name = name_in(trial.distributions, view.param_name)
-    return isinstance(trial.distributions.get(name or ""), FloatDistribution)
-
-
-def _is_lost(trial: FrozenTrial, attrs: attributes.Attrs) -> bool:
-    """Tell whether a probe's worker died, was interrupted or lost its storage: ask it again."""
-    if attrs.role != "probe" or trial.state != TrialState.FAIL or attrs.verdict is not None:
-        return False
-    return attrs.reason is None and all(map(math.isfinite, trial.intermediate_values.values()))
-
-
-def _to_probe(
-    trial: FrozenTrial, attrs: attributes.Attrs, view: View, horizon: int | None
-) -> Probe:
-    curve = curve_of(trial, view.report_sign)
-    returned = trial.value if trial.state == TrialState.COMPLETE else None
-    value = None if returned is None else view.value_sign * _bounded(returned)
-    by_value = view.probe_steps is None or not len(curve) or not math.isfinite(value or 0.0)
-    reached = horizon is not None and curve.horizon >= horizon
-    return Probe(
-        number=trial.number,
-        rate=float(trial.params[name_in(trial.params, view.param_name) or ""]),
-        curve=curve,
-        value=value if by_value else None,
-        is_full=returned is not None or reached,
-        is_short=horizon is not None and curve.horizon < LEAST_LENGTH * horizon,
-        # A worker that died after its verdict has answered.
-        is_broken=trial.state == TrialState.FAIL and attrs.verdict is None,
-        question=attrs.question,
-        judge=attrs.judge,
-        search=attrs.search,
-        others=others_of(trial, view),
-    )
-
-
-def _to_final(trial: FrozenTrial, attrs: attributes.Attrs) -> Final:
-    values = [*trial.intermediate_values.values(), *(trial.values or [])]
-    diverged = attrs.verdict == "overshoot" or not all(math.isfinite(v) for v in values)
-    complete = trial.state == TrialState.COMPLETE and not diverged
-    # A killed trial has no reason: the sampler's hook never ran for it.
-    ended = not complete and not diverged and attrs.reason is not None
-    is_wasted = diverged and trial.state == TrialState.COMPLETE
-    chosen_from = attrs.n_configurations, attrs.winner
-    steps = attrs.final_steps
-    return Final(trial.number, complete, diverged, ended or is_wasted, steps, *chosen_from)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna_bisect.search.horizon import EXPONENT
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.study import internals
 from optuna_bisect.study.configuration import find_searches, held_by, is_inside
+from optuna_bisect.trials import internals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, FloatDistribution
 
     from optuna_bisect.search.evidence import Evidence
-    from optuna_bisect.study.finished import Final, Finished, View
+    from optuna_bisect.study.finished import Finished
+    from optuna_bisect.study.trial_kinds import Final
+    from optuna_bisect.trials.view import View
     from optuna_bisect.verdicts.curve import Curve
 
 # Probes of idle workers do not count as spent, up to this many times what the user allows.

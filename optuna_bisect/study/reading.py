@@ -11,18 +11,13 @@ from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from optuna_bisect._parameter import as_rate, find_rate_name, name_in
-from optuna_bisect.study import attributes, internals, liveness
 from optuna_bisect.study.configuration import rung_steps, top_rung
-from optuna_bisect.study.finished import (
-    View,
-    curve_of,
-    others_of,
-    read_finished,
-    recall_finished,
-)
+from optuna_bisect.study.finished import read_finished, recall_finished
 from optuna_bisect.study.history import History, Running
 from optuna_bisect.study.settings import Settings, check_single_objective
+from optuna_bisect.trials import attributes, ignored, internals, liveness
+from optuna_bisect.trials.parameter import as_rate, find_rate_name, name_in
+from optuna_bisect.trials.view import View, curve_of, others_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +65,7 @@ def read_history(
     highest. A study with several objectives is refused by a ValueError.
     """
     direction = check_single_objective(study)
-    attributes.forget_ignored()
+    ignored.forget()
     known = settings or Settings()
     trials = internals.all_trials(study)
     # A finished trial may have the same number where rows were deleted.
@@ -102,7 +97,7 @@ def read_history(
     n_rungs = known.n_rungs or recorded.get("n_rungs") or 1
     top = top_rung(view.probe_steps, lowest.final_steps, n_rungs) if rung is None else rung
     history = _climb(lowest, moment, top)
-    attributes.say_ignored(study)
+    ignored.say(study)
     return history
 
 

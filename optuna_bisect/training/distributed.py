@@ -14,8 +14,8 @@ from optuna_bisect.training.options import calling_object
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-    from optuna_bisect._trial_plan import TrialPlan
     from optuna_bisect.feedback.state import Losses
+    from optuna_bisect.study.trial_plan import TrialPlan
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from optuna_bisect._checks import check_not_negative, number_of, wrong
-from optuna_bisect.study import attributes
+from optuna_bisect.trials import attributes
 from optuna_bisect.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optuna_bisect.study import attributes
+from optuna_bisect.trials import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

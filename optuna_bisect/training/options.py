@@ -17,6 +17,7 @@ from optuna_bisect._checks import (
     check_type,
     number_of,
     shown,
+    whole_of,
     wrong,
 )
 from optuna_bisect._logger import logger
@@ -27,7 +28,7 @@ from optuna_bisect.training.param_groups import first_rate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optuna_bisect._trial_plan import TrialPlan
+    from optuna_bisect.study.trial_plan import TrialPlan
 
 # Share of a run, at its end, in which the rate falls.
 ANNEAL_FRACTION = 0.5
@@ -93,6 +94,20 @@ def check_number_or_tensor(name: str, loss: object) -> float | torch.Tensor:
     if found is None:
         raise wrong(name, "be one number, or a tensor with one number", loss)
     return found
+
+
+def check_validation_loss(loss: object) -> float | torch.Tensor | None:
+    """Return a validation loss, None where there is none."""
+    return None if loss is None else check_number_or_tensor("val_loss", loss)
+
+
+def check_last_epoch(state_dict: dict[str, Any]) -> int:
+    """Return how many calls of ``step`` a saved state has seen."""
+    check_type("state_dict", state_dict, dict, "what state_dict() returned")
+    last_epoch = whole_of(state_dict.get("last_epoch"))
+    if last_epoch is None or last_epoch < 0:
+        raise wrong("state_dict", "come from state_dict()", state_dict)
+    return last_epoch
 
 
 def calling_object() -> object:

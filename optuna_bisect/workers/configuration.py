@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
-from optuna_bisect._parameter import is_known_name, name_in
 from optuna_bisect.decisions.configurations import may_keep, untried_groups
 from optuna_bisect.decisions.searches import read_searches
-from optuna_bisect.study import attributes, internals, liveness
 from optuna_bisect.study.configuration import agree
-from optuna_bisect.study.internals import MISSING
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import attributes, internals, liveness
+from optuna_bisect.trials.internals import MISSING
+from optuna_bisect.trials.parameter import is_known_name, name_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

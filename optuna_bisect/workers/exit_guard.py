@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from optuna.trial import TrialState
 
-from optuna_bisect.study import internals
+from optuna_bisect.trials import internals
 from optuna_bisect.workers.heartbeat_guard import has_heartbeat
 
 if TYPE_CHECKING:

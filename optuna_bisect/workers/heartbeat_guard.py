@@ -19,7 +19,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import TrialState
 
-from optuna_bisect.study import internals
+from optuna_bisect.trials import internals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optuna_bisect.study import internals
+from optuna_bisect.trials import internals
 
 if TYPE_CHECKING:
     from optuna.storages.journal import JournalFileSymlinkLock

@@ -6,10 +6,10 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from optuna_bisect._parameter import fit_into
 from optuna_bisect.decisions.next_rate import part_of, propose_rate
-from optuna_bisect.study import attributes
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import attributes
+from optuna_bisect.trials.parameter import fit_into
 
 if TYPE_CHECKING:
     from optuna.distributions import FloatDistribution

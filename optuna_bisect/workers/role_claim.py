@@ -6,13 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from optuna_bisect._logger import logger
-from optuna_bisect._parameter import is_known_name, name_in
 from optuna_bisect.decisions.next_rate import is_idle, part_of
 from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
-from optuna_bisect.study import attributes, internals
 from optuna_bisect.study.configuration import rung_steps
-from optuna_bisect.study.liveness import note_alive, utc_now, worker_id
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import attributes, internals
+from optuna_bisect.trials.liveness import note_alive, utc_now, worker_id
+from optuna_bisect.trials.parameter import is_known_name, name_in
 from optuna_bisect.workers.configuration import chosen_others, claim_search
 from optuna_bisect.workers.heartbeat_guard import beat
 from optuna_bisect.workers.waiting import Patience

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from optuna_bisect._logger import logger
-from optuna_bisect._report_steps import note_first_step, warn_of_units
 from optuna_bisect.decisions.running_verdict import judge_probe
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.study import attributes, internals
-from optuna_bisect.study.finished import curve_of, rate_of
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.study.report_steps import note_first_step, warn_of_units
+from optuna_bisect.trials import attributes, internals
+from optuna_bisect.trials.view import curve_of, rate_of
 from optuna_bisect.verdicts import confidence
 from optuna_bisect.verdicts.classifier import compare_ends, not_finite
 from optuna_bisect.verdicts.verdict import Verdict

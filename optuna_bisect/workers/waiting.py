@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from optuna_bisect.study import internals
+from optuna_bisect.trials import internals
 
 if TYPE_CHECKING:
     from optuna.study import Study

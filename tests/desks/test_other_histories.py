@@ -12,7 +12,7 @@ from optuna.trial import TrialState, create_trial
 from synthetic_trainer import BEST, HIGH, LOW, STEPS, decades, make_objective, roles, with_role
 
 import optuna_bisect as ob
-from optuna_bisect.study import liveness
+from optuna_bisect.trials import liveness
 
 CHILDREN = ("params", "values", "user_attributes", "system_attributes", "intermediate_values")
 

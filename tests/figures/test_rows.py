@@ -8,7 +8,7 @@ from figure_data import QUALITIES, search, search_several
 import optuna_bisect as ob
 from optuna_bisect.figures.rows import format_params
 from optuna_bisect.figures.summary import summarize
-from optuna_bisect.study import attributes
+from optuna_bisect.trials import attributes
 
 
 def by_quality(study) -> dict:

@@ -11,8 +11,8 @@ from optuna.storages import BaseStorage
 from optuna.storages._heartbeat import BaseHeartbeat
 from synthetic_trainer import make_objective, with_role
 
-from optuna_bisect.study import liveness
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import liveness
 
 if TYPE_CHECKING:
     import optuna

@@ -29,7 +29,7 @@ from synthetic_trainer import FINAL_STEPS, HIGH, LOW, Trainer
 from worker_process import open_storage, start_python
 
 from optuna_bisect import trial_plan
-from optuna_bisect.study import liveness
+from optuna_bisect.trials import liveness
 from optuna_bisect.workers.exit_guard import fail_unfinished
 
 SECONDS_PER_REPORT = 0.01

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna_bisect.decisions.roles import decide, forestalled_by
-from optuna_bisect.study.finished import Final
 from optuna_bisect.study.history import Running
+from optuna_bisect.study.trial_kinds import Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

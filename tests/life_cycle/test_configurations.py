@@ -26,8 +26,8 @@ from synthetic_trainer import (
 
 import optuna_bisect as ob
 from optuna_bisect.decisions.configurations import find_searches
-from optuna_bisect.study import attributes
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import attributes
 
 
 def new_study(n_configurations: int = 1, **more) -> optuna.Study:

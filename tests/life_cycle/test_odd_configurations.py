@@ -15,7 +15,7 @@ from synthetic_trainer import decades, make_objective, roles, with_role
 from worker_process import open_storage
 
 import optuna_bisect as ob
-from optuna_bisect.study import attributes
+from optuna_bisect.trials import attributes
 
 
 def new_study(n_configurations: int, storage=None, **more: Any) -> optuna.Study:

@@ -11,8 +11,8 @@ from synthetic_trainer import decades, with_role
 import optuna_bisect as ob
 from optuna_bisect.decisions.configurations import find_searches, is_settled
 from optuna_bisect.decisions.searches import leader_of, promoted, read_searches
-from optuna_bisect.study import attributes
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import attributes
 
 LENGTHS = {"probe_steps": 20, "final_steps": 400}
 

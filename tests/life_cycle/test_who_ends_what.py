@@ -1,6 +1,6 @@
 """The life-cycle table of the design, row by row: who ends trials, who is final, who stops.
 
-Covers ``_trial_plan`` and ``workers.trial_end``.
+Covers ``study.trial_plan`` and ``workers.trial_end``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from forked_workers import Nursery
 from random_kills import run_and_kill
 from worker_process import open_storage
 
-from optuna_bisect.study import attributes
+from optuna_bisect.trials import attributes
 
 N_WORKERS = 4
 N_CONFIGURATIONS = 10

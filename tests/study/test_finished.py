@@ -1,4 +1,7 @@
-"""Every finished trial is read once, however many decisions follow (finished, parameter)."""
+"""Every finished trial is read once, however many decisions follow .
+
+Covers ``study.trial_kinds`` and ``trials.view``.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from optuna.trial import TrialState, create_trial
 import optuna_bisect as ob
 from optuna_bisect.study import finished
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import view
 
 if TYPE_CHECKING:
     import pytest
@@ -26,10 +30,10 @@ def complete(number: int, **params: float) -> FrozenTrial:
 
 
 def test_a_finished_trial_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, original = [], finished._to_probe
+    read, original = [], finished.to_probe
     monkeypatch.setattr(
         finished,
-        "_to_probe",
+        "to_probe",
         lambda trial, *rest: read.append(trial.number) or original(trial, *rest),
     )
     study = optuna.create_study(sampler=ob.BisectionSampler())
@@ -91,5 +95,5 @@ def test_a_curve_is_read_while_another_thread_reports() -> None:
     reports |= {0: Busy(2.0), 1: Busy(1.5)}
     trial = create_trial(state=TrialState.RUNNING)
     trial.intermediate_values = reports
-    assert finished.curve_of(trial, 1).losses == (2.0, 1.5)
+    assert view.curve_of(trial, 1).losses == (2.0, 1.5)
     assert len(reports) == 4

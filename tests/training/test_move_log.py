@@ -9,8 +9,8 @@ import optuna
 from sine_fit import WIDE, build
 
 from optuna_bisect import adjuster
-from optuna_bisect._trial_plan import TrialPlan
 from optuna_bisect.adjuster import BisectionLR
+from optuna_bisect.study.trial_plan import TrialPlan
 
 
 def test_the_trial_carries_the_moves_in_a_few_kilobytes(monkeypatch, tmp_path):

@@ -12,8 +12,8 @@ from synthetic_trainer import HIGH, LOW, make_objective
 
 from optuna_bisect.decisions import next_rate
 from optuna_bisect.search.proposal import Proposal
-from optuna_bisect.study import internals
 from optuna_bisect.study.reading import read_history
+from optuna_bisect.trials import internals
 
 
 def test_two_that_choose_the_same_rate_at_one_moment_end_with_two_rates(monkeypatch) -> None:

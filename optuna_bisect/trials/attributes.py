@@ -9,18 +9,15 @@ only a newer version knows are kept.
 from __future__ import annotations
 
 import math
-import threading
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from weakref import WeakKeyDictionary
 
 from optuna.trial import FrozenTrial, TrialState
 
 from optuna_bisect._checks import shown
-from optuna_bisect._logger import logger
 from optuna_bisect.bracket import Bracket
-from optuna_bisect.study import internals
-from optuna_bisect.study.attribute_types import READERS
-from optuna_bisect.study.internals import write_attribute
+from optuna_bisect.trials import ignored
+from optuna_bisect.trials.attribute_types import READERS
+from optuna_bisect.trials.internals import write_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,34 +92,6 @@ class Attrs(NamedTuple):
 _KEY_OF = {name: _PREFIX + name for name in Attrs._fields}
 
 
-class _Ignored(threading.local):
-    """What this thread has ignored in its last reading of a study: a sentence for each key."""
-
-    def __init__(self) -> None:
-        self.sentences: dict[str, str] = {}
-
-
-_ignored = _Ignored()
-# What was said, by study and key.
-_said: WeakKeyDictionary[object, set[tuple[int, str]]] = WeakKeyDictionary()
-
-
-def forget_ignored() -> None:
-    """Begin to read a study: what was ignored before belongs to another one."""
-    _ignored.sentences.clear()
-
-
-def say_ignored(study: Study) -> None:
-    """Say what was ignored in the study that was just read, once for each key."""
-    if not _ignored.sentences:
-        return
-    said = _said.setdefault(internals.storage_of(study), set())
-    for key, sentence in _ignored.sentences.items():
-        if (internals.study_id(study), key) not in said:
-            said.add((internals.study_id(study), key))
-            logger.warning(sentence)
-
-
 def _get(attrs: Mapping[str, Any], name: str, number: int) -> Any:
     """Return an attribute of trial ``number``, None where it is missing or not ours."""
     value = attrs.get(_KEY_OF[name])
@@ -131,9 +100,10 @@ def _get(attrs: Mapping[str, Any], name: str, number: int) -> Any:
     known = READERS[name](value)
     if known is None:
         key = _KEY_OF[name]
-        _ignored.sentences[key] = (
+        ignored.note(
+            key,
             f"Trial {number} has {key} = {shown(value)}, which is ignored: optuna_bisect writes "
-            "no such value."
+            "no such value.",
         )
     return known
 

@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import create_study
 from optuna.trial import FrozenTrial, TrialState
 
-from optuna_bisect._parameter import as_rate, find_rate_name, is_known_name, rank_of
+from optuna_bisect.trials.parameter import as_rate, find_rate_name, is_known_name, rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from synthetic_trainer import HIGH, LOW, STEPS, Trainer
 
 import optuna_bisect as ob
-from optuna_bisect.study import liveness
+from optuna_bisect.trials import liveness
 
 
 def test_a_thread_that_ends_after_a_reading_began_is_no_abandoned_worker() -> None:

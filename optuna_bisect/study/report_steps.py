@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from optuna_bisect._logger import warn_once
-from optuna_bisect.study import attributes
-from optuna_bisect.study.finished import LEAST_LENGTH, curve_of
+from optuna_bisect.study.trial_kinds import LEAST_LENGTH
+from optuna_bisect.trials import attributes
+from optuna_bisect.trials.view import curve_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

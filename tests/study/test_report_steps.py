@@ -20,7 +20,7 @@ from synthetic_trainer import (
 from worker_process import open_storage
 
 import optuna_bisect as ob
-from optuna_bisect._report_steps import find_first_step
+from optuna_bisect.study.report_steps import find_first_step
 
 TRAINER = Trainer(edge=0.05)
 

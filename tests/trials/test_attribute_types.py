@@ -1,4 +1,7 @@
-"""Whoever shares a storage can write anything: no worker, pruner or figure stumbles over it."""
+"""Whoever shares a storage can write anything: no worker, pruner or figure stumbles over it.
+
+Covers ``trials.ignored``.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ from synthetic_trainer import STEPS, make_objective
 
 import optuna_bisect as ob
 from optuna_bisect import dashboard, visualization
-from optuna_bisect.study.attribute_types import READERS
-from optuna_bisect.study.attributes import Attrs, read
-from optuna_bisect.study.liveness import worker_id
+from optuna_bisect.trials.attribute_types import READERS
+from optuna_bisect.trials.attributes import Attrs, read
+from optuna_bisect.trials.liveness import worker_id
 from optuna_bisect.workers import role_claim
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
-from optuna_bisect._parameter import (
+from optuna_bisect.trials.parameter import (
     NEAR,
     OTHER,
     PLAIN,

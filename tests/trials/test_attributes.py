@@ -9,7 +9,7 @@ from optuna.trial import TrialState, create_trial
 from synthetic_trainer import STEPS, roles
 
 import optuna_bisect as ob
-from optuna_bisect.study import attributes
+from optuna_bisect.trials import attributes
 
 
 def test_user_attributes_are_plain_json_scalars() -> None:

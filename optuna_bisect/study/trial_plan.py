@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FixedTrial, Trial
 
-from optuna_bisect.study import attributes, internals
+from optuna_bisect.trials import attributes, internals
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
     from optuna_bisect.bracket import Bracket
-    from optuna_bisect.study.attributes import Role
+    from optuna_bisect.trials.attributes import Role
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from optuna_bisect.study import attributes, internals
+from optuna_bisect.trials import attributes, internals
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -1,0 +1,12 @@
+"""What stands on a single trial of a study.
+
+In reading order:
+
+- ``attributes``: what is written on a trial, and the keys that it is written under
+- ``attribute_types``: what each of these may be
+- ``ignored``: those that this package cannot have written, each named once
+- ``parameter``: which of its parameters looks like a learning rate, and its range
+- ``view``: its rate, its other parameters and its learning curve, as the search sees them
+- ``liveness``: which worker runs it, and whether that one still lives
+- ``internals``: everything of Optuna that is not public
+"""
