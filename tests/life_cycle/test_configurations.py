@@ -1,6 +1,7 @@
 """Several parameters: one search holds all but the rate still, and a study holds several searches.
 
-Covers ``decisions.configurations``, ``decisions.next_rate`` and ``workers.configuration``.
+Covers ``decisions.configurations``, ``decisions.next_rate``, ``workers.configuration`` and
+``workers.suggestion``.
 """
 
 from __future__ import annotations
