@@ -177,11 +177,14 @@ def _propose_scan(evidence: Evidence, taken: set[int]) -> tuple[int, Question] |
 
 
 def _propose_deeper(evidence: Evidence, taken: set[int]) -> tuple[int, Question] | None:
-    """Run the flat probe with most progress in full, where short ones stay within the noise."""
+    """Run the flat probe with most progress in full, where short ones stay within the noise.
+
+    A rival that is ahead would end that run as early as the first one.
+    """
     n_flat = sum(not p.is_full and p.is_finite for p in evidence.probes)
     n_asked = sum(p.question == "deepen" for p in evidence.probes)
     initial = evidence.initial
-    if initial is None or n_flat < FLATS_PER_RUN * (n_asked + 1):
+    if initial is None or evidence.rival or n_flat < FLATS_PER_RUN * (n_asked + 1):
         return None
     progress = {
         i: max(progress_of(p.curve, initial) if len(p.curve) else 0.0 for p in probes)

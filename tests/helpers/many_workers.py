@@ -132,8 +132,8 @@ def summarize(storage: BaseStorage, name: str) -> dict[str, Any]:
 def count_repeated(study: optuna.Study) -> int:
     """Count the probes that ran at a rate of another one of their search without a reason.
 
-    There are four reasons: the question was to run the rate once more, the first one's verdict
-    fell with the run that it was cut against, the first one broke off, or Optuna's retry cloned
+    There are four reasons: the question was to run the rate once more (also in full, where short
+    runs stayed within the noise), the first one's verdict fell with the run that it was cut against, the first one broke off, or Optuna's retry cloned
     a trial whose worker had died after the verdict and before the end.
     """
     history = read_history(study)
@@ -142,7 +142,7 @@ def count_repeated(study: optuna.Study) -> int:
     for search in history.searches:
         standing = founded(history.of(search).finished.probes)
         standing = [p for p in standing if p.number not in clones and not p.is_broken]
-        rates = [p.rate for p in standing if p.question != "recheck"]
+        rates = [p.rate for p in standing if p.question not in ("recheck", "deepen")]
         n_repeated += len(rates) - len(set(rates))
     return n_repeated
 

@@ -129,3 +129,12 @@ def test_trials_that_failed_without_a_report_do_not_disturb_a_search_without_pro
     proposal = propose(assess([*flat, silent, replace(silent, number=10)], GRID))
     assert proposal is not None
     assert proposal.question == "deepen"
+
+
+def test_no_flat_probe_is_run_in_full_where_a_rival_of_another_search_is_ahead() -> None:
+    flat = [Probe(i, 10.0**-i, Curve((0, 10, 20), (2.3,) * 3), is_full=False) for i in range(1, 6)]
+    rival = Probe(9, 1e-2, Curve((0, 10, 20), (2.3, 1.5, 1.0)))
+    alone, proposal = assess(flat, GRID), propose(assess(flat, GRID)._replace(rival=rival))
+    assert propose(alone).question == "deepen"
+    assert proposal is not None
+    assert proposal.question == "scan"
