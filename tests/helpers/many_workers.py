@@ -132,9 +132,9 @@ def summarize(storage: BaseStorage, name: str) -> dict[str, Any]:
 def count_repeated(study: optuna.Study) -> int:
     """Count the probes that ran at a rate of another one of their search without a reason.
 
-    There are four reasons: the question was to run the rate once more (also in full, where short
-    runs stayed within the noise), the first one's verdict fell with the run that it was cut against, the first one broke off, or Optuna's retry cloned
-    a trial whose worker had died after the verdict and before the end.
+    There are four reasons: the question was to run the rate once more, or in full; the first one's
+    verdict fell with the run that it was cut against; the first one broke off; or Optuna's retry
+    cloned a trial whose worker had died after the verdict and before the end.
     """
     history = read_history(study)
     clones = {t.number for t in study.get_trials(deepcopy=False) if _is_clone(t)}
