@@ -2,7 +2,7 @@
 
 Run ``python -m studies.configurations.compare`` from the root of the repository. Each study adds
 one row to a CSV file, and the same command goes on where it stopped; several may share the file.
-``--table`` prints the table.
+``--table`` prints the table, ``--figure`` draws it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import optuna
 import torch
 
 from studies.configurations.methods import BUDGETS, METHODS
-from studies.configurations.report import table
+from studies.configurations.report import compare, table
 from studies.configurations.tasks import TASKS
 from studies.configurations.training import full_loss
 from studies.shared import csv_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 PATH = Path(__file__).parent / "results.csv"
 
@@ -56,6 +56,17 @@ def run(task: str, method: str, budget: int, seed: int) -> dict[str, object]:
     }
 
 
+def show(rows: Sequence[Mapping[str, str]], options: argparse.Namespace) -> None:
+    """Print the table, draw the figure."""
+    if options.table:
+        print("\n".join(table(rows)))
+    if options.figure:
+        from studies.configurations.figure import draw  # noqa: PLC0415 (drawing wants plotly)
+        from studies.shared.figure_file import write_small  # noqa: PLC0415
+
+        write_small(draw(compare(rows)), options.figure, 900, 560)
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     formatter = argparse.ArgumentDefaultsHelpFormatter
@@ -67,6 +78,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", nargs="+", type=int, default=[0, 1, 2], help="weights and order of the data")
     add("--output", type=Path, default=PATH, help="the CSV file")
     add("--table", action="store_true", help="print the table; run nothing")
+    add("--figure", type=Path, help="draw the figure; run nothing")
     return parser.parse_args(argv)
 
 
@@ -75,8 +87,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parse(argv)
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if options.table:
-        print("\n".join(table(csv_rows.read(options.output))))
+    if options.table or options.figure:
+        show(csv_rows.read(options.output), options)
         return
     record(options)
 

@@ -1,51 +1,107 @@
-"""The table of the benchmark: losses relative to the best rival's, by budget."""
+"""The table of the benchmark: losses beside those of the other methods, by budget."""
 
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from studies.configurations.methods import METHODS, Usual
+from studies.configurations.methods import METHODS, Ours
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Key = tuple[str, str, str]
+RIVALS = [name for name, method in METHODS.items() if not isinstance(method, Ours)]
 
 
-def table(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Format, for each method and budget, the geometric mean of its losses over the best rival's.
+class Cell(NamedTuple):
+    """One study: what was tuned, by what, for how much, and from which seed."""
 
-    The best rival is that of the task and budget, by its geometric mean over seeds. "Wins" counts
-    the pairs of task and seed in which a method's loss is lower than the best rival's.
+    task: str
+    method: str
+    budget: int
+    seed: str
+
+
+class Line(NamedTuple):
+    """A method at one budget.
+
+    Attributes:
+        loss: Final losses over those of ``beside``, geometric mean.
+        wins: In how many of the ``n`` pairs of task and seed it is the lower one.
+        paid: Updates paid for the search in full runs, mean.
     """
-    losses = {(r["task"], r["method"], r["budget"], r["seed"]): float(r["loss"]) for r in rows}
-    budgets = sorted({r["budget"] for r in rows}, key=int)
-    lines = [
-        "| method | " + " | ".join(f"{b} full runs | wins" for b in budgets) + " |",
-        "| --- |" + " --- |" * (2 * len(budgets)),
-    ]
-    for name in METHODS:
-        cells = [cell for budget in budgets for cell in _cells(losses, name, budget)]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+
+    method: str
+    budget: int
+    loss: float
+    wins: int
+    n: int
+    paid: float
+
+
+def read_losses(rows: Sequence[Mapping[str, str]]) -> dict[Cell, float]:
+    """Return the final loss of each study."""
+    return {_cell(row): float(row["loss"]) for row in rows}
+
+
+def _cell(row: Mapping[str, str]) -> Cell:
+    return Cell(row["task"], row["method"], int(row["budget"]), row["seed"])
+
+
+def compare(rows: Sequence[Mapping[str, str]]) -> list[Line]:
+    """Compare each method with the best rival of each task and budget.
+
+    That is the rival with the lowest geometric mean over seeds, chosen by the losses that it is
+    compared by, which is hard on whom it is compared with. Pairs that a method has not run are
+    left out.
+    """
+    losses = read_losses(rows)
+    paid = {_cell(row): float(row["paid"]) for row in rows}
+    lines = []
+    for budget in sorted({cell.budget for cell in losses}):
+        for method in METHODS:
+            own = [c for c in losses if (c.method, c.budget) == (method, budget)]
+            ratios = [
+                losses[cell] / losses[beside]
+                for cell in own
+                if (beside := cell._replace(method=_best_rival(losses, cell))) in losses
+            ]
+            if ratios:
+                mean, wins = statistics.geometric_mean(ratios), sum(r < 1 for r in ratios)
+                cost = statistics.fmean(paid[cell] for cell in own)
+                lines.append(Line(method, budget, mean, wins, len(ratios), cost))
     return lines
 
 
-def _cells(losses: Mapping[tuple[str, ...], float], name: str, budget: str) -> tuple[str, str]:
-    ratios = []
-    for task, method, b, seed in losses:
-        if method == name and b == budget:
-            best = _best_rival(losses, task, budget)
-            ratios.append(losses[task, name, budget, seed] / losses[task, best, budget, seed])
-    if not ratios:
-        return "", ""
-    wins = sum(ratio < 1 for ratio in ratios)
-    return f"{statistics.geometric_mean(ratios):.3f}", f"{wins} of {len(ratios)}"
+def _best_rival(losses: Mapping[Cell, float], place: Cell) -> str:
+    """Return the rival that is best on a task and a budget, over the seeds that all rivals ran."""
+    seeds = {c.seed for c in losses if (c.task, c.budget) == (place.task, place.budget)}
+    known = {
+        name: {s for s in seeds if place._replace(method=name, seed=s) in losses}
+        for name in RIVALS
+    }
+    common = set.intersection(*known.values()) or seeds
 
-
-def _best_rival(losses: Mapping[tuple[str, ...], float], task: str, budget: str) -> str:
     def mean(name: str) -> float:
-        found = [v for (t, m, b, _), v in losses.items() if (t, m, b) == (task, name, budget)]
-        return statistics.geometric_mean(found) if found else float("inf")
+        found = [place._replace(method=name, seed=s) for s in common & known[name]]
+        return statistics.geometric_mean(losses[c] for c in found) if found else float("inf")
 
-    return min((name for name, method in METHODS.items() if isinstance(method, Usual)), key=mean)
+    return min(RIVALS, key=mean)
+
+
+def table(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Format the comparison, one line a method, three columns a budget."""
+    found = {(line.method, line.budget): line for line in compare(rows)}
+    budgets = sorted({budget for _, budget in found})
+    heads = [f"{b} full run{'s' * (b > 1)}: loss | lower in | paid" for b in budgets]
+    lines = ["| method | " + " | ".join(heads) + " |", "| --- |" + " --- |" * 3 * len(budgets)]
+    for method in METHODS:
+        cells = [_format(found.get((method, budget))) for budget in budgets]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _format(line: Line | None) -> str:
+    if line is None:
+        return "not run | | "
+    return f"{line.loss:.3f} | {line.wins} of {line.n} | {line.paid:.2f}"

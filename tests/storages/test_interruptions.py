@@ -137,10 +137,6 @@ def check_clocks(journal: str, names: list[str]) -> None:
     print(f"{len(names)} studies, {n_probes} probes, {n_finals} final trials begun")  # noqa: T201
 
 
-def test_three_clocks_that_differ_by_hours(journal) -> None:
-    check_clocks(journal, ["s0"])
-
-
 @pytest.mark.soak
 def test_three_clocks_that_differ_by_hours_in_ten_studies(journal) -> None:
     check_clocks(journal, [f"s{i}" for i in range(10)])

@@ -34,7 +34,8 @@ def check_crowd(kind: str, n_studies: int) -> None:
     assert max(study["surplus"] for study in report["studies"]) <= N_WORKERS
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# Servers that take half a minute to come up are soaked below.
+@pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("grpc", "mariadb")])
 def test_four_workers_complete_one_final(kind) -> None:
     check_crowd(kind, 1)
 

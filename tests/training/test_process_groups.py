@@ -69,7 +69,7 @@ def test_a_rank_that_steps_alone_is_told_so_instead_of_hanging(tmp_path) -> None
     assert second == ""
 
 
-@pytest.mark.parametrize("kind", ["rates", "steps"])
+@pytest.mark.parametrize("kind", ["rates", pytest.param("steps", marks=pytest.mark.soak)])
 def test_runs_of_two_ranks_that_are_not_one_are_refused_and_sync_false_keeps_them_apart(
     kind, tmp_path
 ) -> None:
@@ -92,6 +92,7 @@ def test_runs_of_two_ranks_that_are_not_one_are_refused_and_sync_false_keeps_the
     assert second.splitlines()[1] == "2.0 0.3"
 
 
+@pytest.mark.soak
 def test_ranks_with_different_plans_are_refused(tmp_path) -> None:
     """As where each rank runs a study of its own: one has the final trial, the other a probe."""
     code = """
@@ -109,6 +110,7 @@ def test_ranks_with_different_plans_are_refused(tmp_path) -> None:
     assert second.endswith("\nno error\n")
 
 
+@pytest.mark.soak
 def test_a_search_that_hands_fixed_trials_to_other_ranks_takes_the_plan_of_rank_0(
     tmp_path,
 ) -> None:
@@ -219,6 +221,7 @@ ACCELERATE = """
 """
 
 
+@pytest.mark.soak
 def test_accelerates_prepared_scheduler_is_refused_where_it_would_step_twice(tmp_path) -> None:
     code = f"""{ACCELERATE}
     for options in {{}}, {{"split_batches": True}}, {{"step_with_optimizer": False}}:
