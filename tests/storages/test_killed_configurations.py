@@ -79,10 +79,10 @@ def test_twenty_studies_over_a_journal_file_survive_kills(folder) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("retry", [False, True])
-def test_twenty_studies_over_postgres_survive_kills(retry) -> None:
+def test_ten_studies_over_postgres_survive_kills(retry) -> None:
     """The heartbeat fails the trials of the dead; with ``retry`` their clones wait for workers."""
     with storage_servers.storage("postgres") as url:
         storage = open_storage(url)
         with Nursery(url, grace=1.0, retry=retry, **HEARTBEAT, **CHECKED) as nursery:
-            check_kills(nursery, storage, 20, 8, (0.1, 1.0))
+            check_kills(nursery, storage, 10, 8, (0.1, 1.0))
         storage_servers.close(storage)
