@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
 
@@ -16,15 +16,12 @@ except ImportError as error:
 
 from optuna_bisect.integrations.trial_reports import TrialReports
 
-if TYPE_CHECKING:
-    from optuna.trial import BaseTrial
-
 
 class BisectionCallback(TrainerCallback):  # type: ignore[misc]  # mypy sees no Transformers
     """Reports the training loss of a trial, ends it where it is pruned, and sets its rate.
 
-    Steps are updates; the ``Trainer`` is set up for the full run in every trial. Losses come from
-    its log, which gets more lines by it. Probes are neither evaluated nor saved.
+    Steps are updates; the ``Trainer`` is set up for the full run in every trial. Its log gets more
+    lines. ``hyperparameter_search`` judges by evaluations where a probe has four, else by losses.
 
     Args:
         trial: The trial. None: ``hyperparameter_search`` gives it to ``watch``.
@@ -33,9 +30,7 @@ class BisectionCallback(TrainerCallback):  # type: ignore[misc]  # mypy sees no 
         options: Options of ``BisectionLR.for_trial``, but for ``restore``.
     """
 
-    def __init__(
-        self, trial: BaseTrial | None = None, *, adjust: bool = True, **options: Any
-    ) -> None:
+    def __init__(self, trial: Any = None, *, adjust: bool = True, **options: Any) -> None:
         self._trial, self._is_searching = trial, trial is None
         self._is_adjusting, self._options = adjust, options
         self._reports: TrialReports | None = None
@@ -43,7 +38,7 @@ class BisectionCallback(TrainerCallback):  # type: ignore[misc]  # mypy sees no 
     def watch(self, hp_space: Any) -> Any:
         """Return the search space for ``hyperparameter_search``, which shows each trial."""
 
-        def seen(trial: BaseTrial) -> Any:
+        def seen(trial: Any) -> Any:
             self._trial = trial
             return hp_space(trial)
 
@@ -61,9 +56,10 @@ class BisectionCallback(TrainerCallback):  # type: ignore[misc]  # mypy sees no 
         if self._is_adjusting:
             self._reports.adjust(parts["optimizer"], parts["lr_scheduler"], **options)
         if self._is_searching and args.eval_strategy != "no":
-            # The search reports its evaluations by itself: no losses between them.
-            self._reports.is_silent = self._reports.role != "probe"
-        args.logging_nan_inf_filter = args.eval_on_start = False  # it hides what is not finite
+            # The search reports evaluations by itself: no losses between them.
+            self._reports.leave(state.eval_steps if args.eval_strategy == "steps" else None)
+        args.eval_on_start &= self._reports.is_silent
+        args.logging_nan_inf_filter = False  # it hides what is not finite
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Ask for the loss where a report is due."""
@@ -73,7 +69,8 @@ class BisectionCallback(TrainerCallback):  # type: ignore[misc]  # mypy sees no 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Leave out what a probe has no use for."""
         if self._reports is not None and self._reports.role == "probe":
-            control.should_evaluate = control.should_save = False
+            control.should_evaluate &= self._reports.is_silent
+            control.should_save = False
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any, **_: Any) -> None:  # noqa: ARG002
         """Take in the mean loss since the last line of the log."""

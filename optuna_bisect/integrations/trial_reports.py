@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch.distributed as dist
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _PER_PROBE = 25
 # A step of the anneal is then half a percent of the rate, and BisectionLR decides at every second.
 _PER_RUN = 200
+# With fewer evaluations in a probe than this its losses say more.
+_LEAST_EVALUATIONS = 4
 
 
 class TrialReports:
@@ -73,6 +76,14 @@ class TrialReports:
             _silence(schedule, optimizer)
         options = {"steps_per_call": self._every} | options
         self._scheduler = BisectionLR.for_trial(optimizer, self._trial, **options)
+
+    def leave(self, every: int | None) -> None:
+        """Leave reporting to a trainer that does so every so many updates, if that is enough.
+
+        In a full run it always is. Evaluations and training losses in turn would say nothing.
+        """
+        is_enough = every is not None and every * _LEAST_EVALUATIONS <= (self._end or math.inf)
+        self.is_silent = self._end is None or is_enough
 
     def is_due(self, n_updates: int) -> bool:
         """Tell whether a report is due after a number of updates."""
