@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightning
     """Reports the training loss of a trial, ends it where it is pruned, and sets its rate.
 
-    Steps are optimizer updates; the ``Trainer`` is set up for the full run in every trial. With
-    several processes (``ddp_spawn``) use a database, and call ``check_pruned`` after ``fit``.
+    Steps are updates; the ``Trainer`` is set up for the full run in every trial. With several
+    processes (``ddp_spawn``) use a database, and call ``check_pruned`` after ``fit``.
 
     Args:
         trial: The trial.
@@ -39,20 +39,20 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
         self, trial: BaseTrial, *, monitor: str = "val_loss", adjust: bool = True, **options: Any
     ) -> None:
         super().__init__()
-        self._trial, self._monitor = trial, monitor
-        self._is_adjusting, self._options = adjust, options
+        self._trial, self._monitor, self._adjust, self._options = trial, monitor, adjust, options
+        self._reports: Any = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Take the rate in hand; the module's own schedule would set it as well."""
         n_own = len(trainer.optimizers), len(trainer.lr_scheduler_configs)
-        if self._is_adjusting and n_own != (1, 0):
+        if self._adjust and n_own != (1, 0):
             raise ValueError(
-                "configure_optimizers must return one optimizer and no scheduler, for BisectionLR "
-                f"sets the rate, but got {n_own[0]} and {n_own[1]}; or say adjust=False."
+                "configure_optimizers must return one optimizer and no scheduler (BisectionLR is "
+                f"it), or say adjust=False, but got {n_own[0]} and {n_own[1]}."
             )
-        length = trainer.estimated_stepping_batches  # inf where unknown, as a float
-        self._reports = TrialReports(self._trial, length if isinstance(length, int) else None)
-        if self._is_adjusting:
+        n = trainer.estimated_stepping_batches  # a float, inf, where unknown
+        self._reports = TrialReports(self._trial, n if isinstance(n, int) else None)
+        if self._adjust:
             self._reports.adjust(trainer.optimizers[0], **self._options)
         self._losses: list[Any] = []
 
@@ -65,13 +65,13 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
             return
         loss, self._losses = sum(self._losses) / len(self._losses), []
         if self._reports.add(loss):
+            trainer.should_stop = True
             if trainer.world_size == 1:
                 raise optuna.TrialPruned
-            trainer.should_stop = True
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Keep the validation loss for the next decision about the rate."""
-        if not trainer.sanity_checking:
+        if self._reports is not None:  # in a run, and not in the check of sanity before it
             self._reports.val_loss = trainer.callback_metrics.get(self._monitor)
 
     def check_pruned(self) -> None:

@@ -83,7 +83,8 @@ class TrialReports:
         In a full run it always is. Evaluations and training losses in turn would say nothing.
         """
         is_enough = every is not None and every * _LEAST_EVALUATIONS <= (self._end or math.inf)
-        self.is_silent = self._end is None or is_enough
+        # A surplus trial ends at its first report, and an evaluation may be far.
+        self.is_silent = self.role != "surplus" and (self._end is None or is_enough)
 
     def is_due(self, n_updates: int) -> bool:
         """Tell whether a report is due after a number of updates."""

@@ -116,3 +116,24 @@ def test_in_the_full_run_the_trainers_schedule_tells_the_rate_and_ours_sets_it()
     assert rates[FULL_STEPS * 3 // 4] == pytest.approx(0.05, rel=0.02)
     assert warm_up.get_last_lr()[0] == rates[-1]
     assert optimizer.param_groups[0]["lr"] == 0.0
+
+
+def test_a_trainers_own_reports_are_left_to_it_where_a_probe_has_four(probe) -> None:
+    reports = TrialReports(probe, FULL_STEPS)
+    found = []
+    for every in (25, 26, None):
+        reports.leave(every)
+        found.append(reports.is_silent)
+    assert found == [True, False, False]
+    reports.leave(25)
+    assert not any(reports.add(math.nan) for _ in range(PROBE_STEPS))
+    assert not reported(probe)
+
+
+def test_a_full_run_is_left_to_the_trainer_and_a_surplus_trial_is_not() -> None:
+    _, final = ask(BisectionSampler(final_steps=FULL_STEPS), VerdictPruner())
+    for role, is_silent in (("final", True), ("surplus", False)):
+        final.set_user_attr("bisect_role", role)
+        reports = TrialReports(final, FULL_STEPS)
+        reports.leave(None)
+        assert reports.is_silent == is_silent
