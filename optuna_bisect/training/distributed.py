@@ -39,7 +39,7 @@ def share(losses: Losses, lr: float) -> Losses:
     Raises:
         RuntimeError: If the ranks are at different rates or steps: then their runs are not one.
     """
-    first, first_lr = _broadcast((losses, lr))
+    first, first_lr = broadcast((losses, lr))
     if (losses.step, lr) != (first.step, first_lr):
         raise RuntimeError(
             f"BisectionLR follows rank 0, which is at step {first.step} with the rate "
@@ -64,7 +64,7 @@ def share_plan(plan: TrialPlan, trial: BaseTrial, *, sync: bool) -> TrialPlan:
     if not sync:
         return replace(plan, role="final") if is_fixed else plan
     meet("BisectionLR.for_trial")
-    first = _broadcast(plan)
+    first = broadcast(plan)
     if not is_fixed and plan != first:
         raise RuntimeError(
             f"BisectionLR.for_trial follows rank 0, whose trial is {first}, but rank "
@@ -118,7 +118,8 @@ def refuse_repeats() -> None:
         )
 
 
-def _broadcast(value: T) -> T:
+def broadcast(value: T) -> T:
+    """Return the value of rank 0 on every rank."""
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]

@@ -79,9 +79,9 @@ def check_loss(train_loss: float | torch.Tensor | None) -> float | torch.Tensor:
         )
     if train_loss is None:
         raise TypeError(
-            "BisectionLR.step needs train_loss, the training loss, but got None. In Lightning "
-            "configure the scheduler with 'reduce_on_plateau': True and 'monitor'; in "
-            "Transformers step it in a callback (studies/README.md)."
+            "BisectionLR.step needs train_loss, the training loss, but got None. Trainers get a "
+            "callback that gives it, from optuna_bisect.integrations; in Lightning the scheduler "
+            "may also be configured with 'reduce_on_plateau': True and 'monitor'."
         )
     return check_number_or_tensor("train_loss", train_loss)
 
