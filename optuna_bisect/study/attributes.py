@@ -197,8 +197,14 @@ def clear_copied(study: Study, trial: FrozenTrial) -> None:
 
 def is_copied(trial: FrozenTrial) -> bool:
     """Tell whether a trial carries the attributes of a dead one that it is the clone of."""
-    number: int | None = _get(trial.user_attrs, "number", trial.number)
+    number = noted_number(trial)
     return number is not None and number != trial.number
+
+
+def noted_number(trial: FrozenTrial) -> int | None:
+    """Return the number of the trial that attributes were written for, None without any."""
+    number: int | None = _get(trial.user_attrs, "number", trial.number)
+    return number
 
 
 def is_copied_final(trial: FrozenTrial, rate: float) -> bool:
