@@ -20,7 +20,7 @@ class LossLog:
     Attributes:
         points: Steps done, training loss and validation loss, evenly thinned.
         first: The first training loss, None before there is one.
-        best: Steps done and value of the lowest validation loss, None without a finite one.
+        best: The pair with the lowest validation loss, None without a finite one.
         every: One of so many validations is kept.
         n_seen: Validations so far.
         last: The last one, whether it is kept or not.
@@ -31,7 +31,7 @@ class LossLog:
 
     points: list[tuple[int, float, float]] = field(default_factory=list)
     first: Any = None
-    best: tuple[int, float] | None = None
+    best: tuple[int, float, float] | None = None
     every: int = 1
     n_seen: int = 0
     last: tuple[int, float, float] | None = None
@@ -56,9 +56,9 @@ class LossLog:
     def settle(self) -> None:
         """Turn what is pending into numbers."""
         for step, train, val in ((s, float(t), float(v)) for s, t, v in self.pending):
-            if math.isfinite(val) and (self.best is None or val < self.best[1]):
-                self.best = (step, val)
             self.last = (step, train, val)
+            if math.isfinite(val) and (self.best is None or val < self.best[2]):
+                self.best = self.last
             if self.n_seen % self.every == 0:
                 self.points.append(self.last)
             self.n_seen += 1
@@ -76,12 +76,16 @@ class LossLog:
     def to_record(self) -> dict[str, Any] | None:
         """Return what a trial keeps, about 2 kB; None where nothing was validated."""
         self.settle()
-        seen = self.points if self.last in self.points[-1:] else [*self.points, self.last]
-        points = [[p[0], _short(p[1]), _short(p[2])] for p in seen if p and _is_finite(*p[1:])]
-        if not points or self.best is None:
+        if self.best is None or self.last is None:
+            return None
+        # Over-fitting may begin early and end late: neither falls through the grid.
+        seen = sorted({*self.points, self.best, self.last})
+        points = [[step, _short(t), _short(v)] for step, t, v in seen if _is_finite(t, v)]
+        if not points:
             return None
         first = float(self.first) if math.isfinite(self.first) else points[0][1]
-        return {"first": _short(first), "best": list(self.best), "points": points}
+        best = [self.best[0], _short(self.best[2])]
+        return {"first": _short(first), "best": best, "points": points}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fields as plain numbers in plain containers."""

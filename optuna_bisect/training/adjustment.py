@@ -152,7 +152,7 @@ class Adjustment:
         if record is None:
             return None
         points = zip(*record["points"], strict=True)
-        return judge_fit(*points, initial=record["first"], best=self.losses.best)
+        return judge_fit(*points, initial=record["first"], best=tuple(record["best"]))
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the weights as plain numbers and strings in plain containers."""
