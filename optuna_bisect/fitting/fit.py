@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from optuna_bisect.feedback.trend_tests import critical_value, trend
 from optuna_bisect.verdicts.curve import N_AVERAGED, Curve, noise_of
 from optuna_bisect.verdicts.shape import SIGNIFICANCE, is_flat, late_share_of
 
@@ -22,6 +23,8 @@ FitName = Literal["under-fitting", "good fit", "over-fitting"]
 
 # Of fewer points nobody knows whether a curve has turned.
 LEAST_POINTS = 2 * N_AVERAGED
+# Score that proves a trend: noise reaches it in 5 % of tests.
+_SURE = critical_value(0.05)
 # A run that has lost this share of what it had learned about new data over-fits.
 _LOST = 0.02
 # Where less than this share of what was learned holds for new data, the rest was learned by heart.
@@ -100,13 +103,18 @@ def _judge(train: Curve, val: Curve, initial: float) -> tuple[FitName, str]:
     if is_flat(train, initial):
         return "under-fitting", f"the training loss, {t_end:.4g}, has hardly left {initial:.4g}"
     error = SIGNIFICANCE * noise_of(val.losses)
-    is_falling = fall[lowest] - t_end > 0
-    if is_falling and v_end - v_best > max(error, _LOST * (initial - v_best)):
+    # At a rate that is too high both losses swing: a rise must show in the order as well.
+    is_turned = trend(val.losses[lowest:]) > _SURE and trend(train.losses[lowest:]) < 0
+    if (
+        is_turned
+        and t_end < fall[lowest]
+        and v_end - v_best > max(error, _LOST * (initial - v_best))
+    ):
         return "over-fitting", (
             f"the validation loss rose to {v_end:.4g}, while the training loss fell from "
             f"{fall[lowest]:.4g} to {t_end:.4g}"
         )
-    if initial - v_end < _CARRIED * (initial - t_end) and v_end - t_end > error:
+    if initial - v_best < _CARRIED * (initial - t_end) and v_best - t_end > error:
         return "over-fitting", (
             f"training loss {t_end:.4g}, validation loss {v_end:.4g}: less than half of what was "
             "learned holds for new data"

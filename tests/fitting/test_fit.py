@@ -60,6 +60,13 @@ def test_noise_alone_is_no_over_fitting(seed) -> None:
     assert fit.name == "good fit", fit
 
 
+def test_a_run_that_swings_at_too_high_a_rate_does_not_over_fit() -> None:
+    """Both losses of a probe on digits, momentum 0.9, at three times the best rate."""
+    train = (2.3059, 2.2781, 2.2193, 1.8144, 1.5203, 1.3396, 1.0985, 3.3409)
+    val = (2.304, 2.2713, 2.0359, 1.6272, 1.4433, 0.77586, 4.6878, 2.0473)
+    assert judge_fit(range(1, 30, 4)[:8], train, val).name != "over-fitting"
+
+
 def test_the_best_step_is_that_of_the_lowest_validation_loss() -> None:
     train, val, _ = SHAPES["validation turns at 40 %"]
     fit = judge_fit(STEPS, train, val)
