@@ -14,7 +14,7 @@ import numpy as np
 
 from optuna_bisect.feedback.trend_tests import critical_value, trend
 from optuna_bisect.verdicts.curve import N_AVERAGED, Curve, noise_of
-from optuna_bisect.verdicts.shape import SIGNIFICANCE, is_flat, late_share_of
+from optuna_bisect.verdicts.shape import LOST_SHARE, SIGNIFICANCE, is_flat, late_share_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +102,13 @@ def _judge(train: Curve, val: Curve, initial: float) -> tuple[FitName, str]:
     t_end, v_end, v_best = fall[-1], rise[-1], rise[lowest]
     if is_flat(train, initial):
         return "under-fitting", f"the training loss, {t_end:.4g}, has hardly left {initial:.4g}"
+    last = float(np.mean(train.losses[-N_AVERAGED:]))
+    lost = max(SIGNIFICANCE * noise_of(train.losses), LOST_SHARE * (initial - min(fall)))
+    if last - min(fall) > lost:
+        return (
+            "under-fitting",
+            f"the training loss went up again, from {min(fall):.4g} to {last:.4g}",
+        )
     error = SIGNIFICANCE * noise_of(val.losses)
     # At a rate that is too high both losses swing: a rise must show in the order as well.
     is_turned = trend(val.losses[lowest:]) > _SURE and trend(train.losses[lowest:]) < 0

@@ -126,7 +126,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     ),
     **dict.fromkeys(("number", "seed", "winner", "judge", "search", "rung"), _index),
     **dict.fromkeys(("confidence", "cool_down"), _share),
-    "first_step": _whole,
+    **dict.fromkeys(("first_step", "side"), _whole),
     "asked": _flag,
     "stale_after": _positive,
     "worker": _worker,

@@ -47,6 +47,9 @@ _SETTINGS = (
 )
 
 
+_SIDES = {"overshoot": 1, "balanced": 0, "undershoot": -1}
+
+
 class Attrs(NamedTuple):
     """The ``bisect_*`` attributes of one trial; None where one is missing or was copied."""
 
@@ -83,6 +86,7 @@ class Attrs(NamedTuple):
     group_by: list[str] | None = None
     rung: int | None = None
     n_rungs: int | None = None
+    side: int | None = None
 
     @property
     def bracket(self) -> Bracket | None:
@@ -224,6 +228,8 @@ def verdict_attrs(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as attributes by name, without the prefix."""
     return {
         "verdict": verdict.name,
+        # Tables of trials sort numbers only.
+        "side": _SIDES[verdict.name],
         "reason": verdict.reason,
         "confidence": float(verdict.confidence),
     }

@@ -101,6 +101,16 @@ def write_system(study: Study, trial: FrozenTrial, key: str, value: Any) -> None
         study._storage.set_trial_system_attr(trial._trial_id, key, value)
 
 
+def study_attributes(study: Study) -> dict[str, Any]:
+    """Return the attributes of a study that Optuna and its dashboard keep there."""
+    return dict(study._storage.get_study_system_attrs(study._study_id))
+
+
+def set_study_attribute(study: Study, key: str, value: Any) -> None:
+    """Set one of these."""
+    study._storage.set_study_system_attr(study._study_id, key, value)
+
+
 def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
     """Return the parameters that a user chose by ``enqueue_trial``."""
     found = trial.system_attrs.get("fixed_params")
