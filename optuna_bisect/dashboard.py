@@ -16,6 +16,7 @@ from optuna_bisect.visualization import (
     plot_bracket,
     plot_configurations,
     plot_curves,
+    plot_response,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = ["format_note", "publish"]
 
 BRACKET_ID = "bisect-bracket"
 CURVES_ID = "bisect-curves"
+RESPONSE_ID = "bisect-response"
 ADJUSTMENT_ID = "bisect-rate"
 CONFIGURATIONS_ID = "bisect-configurations"
 
@@ -73,7 +75,11 @@ def _write(study: Study) -> None:
 
 
 def _figures(study: Study, summary: Summary) -> dict[str, go.Figure]:
-    figures = {BRACKET_ID: plot_bracket(study), CURVES_ID: plot_curves(study)}
+    figures = {
+        BRACKET_ID: plot_bracket(study),
+        CURVES_ID: plot_curves(study),
+        RESPONSE_ID: plot_response(study),
+    }
     if summary.is_several:
         figures = {CONFIGURATIONS_ID: plot_configurations(study), **figures}
     if any(row.adjustment for row in summary.rows):

@@ -59,8 +59,12 @@ def format_note(summary: Summary, progress: Progress | None = None) -> str:
 def _title_of(summary: Summary) -> str:
     best = summary.leading if summary.is_several else None
     held = "" if best is None else f", configuration {best.number}"
-    if summary.final is not None:
-        return f"Final trial {summary.final.number}: learning rate {summary.final.rate:.3g}{held}"
+    final = summary.final
+    if final is not None and final.outcome not in ("complete", "running"):
+        what = "diverged" if final.outcome == "overshoot" else "broke off"
+        return f"No final trial yet: trial {final.number} {what} at {final.rate:.3g}"
+    if final is not None:
+        return f"Final trial {final.number}: learning rate {final.rate:.3g}{held}"
     if summary.winner is not None:
         return f"Winner so far: learning rate {summary.winner.lr:.3g}{held}"
     return "The search has no winner yet"
