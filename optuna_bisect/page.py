@@ -31,6 +31,7 @@ _PAGE = """<!doctype html>
 body {{ font: 15px/1.5 Helvetica, Arial, sans-serif; max-width: 1000px; margin: 2em auto;
   padding: 0 0.8em; }}
 .wide {{ overflow-x: auto; }}
+td:last-child {{ min-width: 14em; }}
 table {{ border-collapse: collapse; margin: 1em 0; }}
 td, th {{ padding: 0.2em 0.8em; text-align: left; border-bottom: 1px solid #e4e7eb; }}
 </style></head>

@@ -89,7 +89,7 @@ def draw_adjustment(info: AdjustmentInfo) -> go.Figure:
         traces += [trace | {"yaxis": "y2"} for trace in _losses(info)]
     title = "How the rate moved in the final trial"
     if info.fit is not None:
-        title += f": {info.fit.name}"
+        title += f'<br><span style="font-size: 12px">{info.fit.name}</span>'
     if_empty = "no final trial has moved its rate yet"
     figure = style.make_figure(title, traces, if_empty=if_empty, **layout)
     if info.bracket is not None:

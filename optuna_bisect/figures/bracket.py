@@ -118,10 +118,12 @@ def draw_response(whole: Summary, search: int | None = None, target: str = "loss
     is_log = all(row.rate > 0 for row in summary.rows)
     name, n = summary.param_name or "learning rate", len(whole.configurations)
     figure = style.make_figure(
-        style.title_for("Loss over the rate, as far as probes ran", shown, n),
+        style.title_for("Loss over the rate", shown, n),
         traces,
         if_empty="no probe has reported anything yet",
-        xaxis=style.axis(name, **(style.LOG_AXIS if is_log else {})),
+        xaxis=style.axis(
+            f"{name} (numbers: steps of a probe)", **(style.LOG_AXIS if is_log else {})
+        ),
         yaxis=style.axis(
             f"{target} where the probe ended", **({"type": "log"} if is_wide else {})
         ),
@@ -154,13 +156,13 @@ def _mark_result(figure: go.Figure, summary: Summary, *, is_log: bool) -> None:
     if winner.bracket is not None:
         band = {"fillcolor": style.BRACKET_COLOR, "line_width": 0, "layer": "below"}
         figure.add_vrect(x0=winner.bracket.low, x1=winner.bracket.high, **band)
-    lines = [(winner.lr, "solid", f"winner {winner.lr:.3g}", 1.0, "left")]
+    lines = [(winner.lr, "solid", f"winner {winner.lr:.3g}", 0.6, "left")]
     if final is not None:
         factor = final.rate / winner.lr if winner.lr else 1.0
         told = f"full run {final.rate:.3g} (x {factor:.2g})"
-        lines.append((final.rate, "dot", told, 0.92, "right" if factor <= 1 else "left"))
+        lines.append((final.rate, "dot", told, 0.5, "right" if factor <= 1 else "left"))
     for rate, dash, text, height, side in lines:
         figure.add_vline(x=rate, line={"color": style.WINNER_COLOR, "width": 2, "dash": dash})
         place = {"x": math.log10(rate) if is_log else rate, "y": height, "yref": "paper"}
-        anchor = {"xanchor": side, "yanchor": "top"}
+        anchor = {"xanchor": side, "yanchor": "top", "bgcolor": "rgba(255, 255, 255, 0.8)"}
         figure.add_annotation(text=f" {text} ", showarrow=False, **place, **anchor)
