@@ -2,6 +2,8 @@
 
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.decisions.winner import Winner, find_winner
+from optuna_bisect.fitting.diagnosis import diagnose
+from optuna_bisect.fitting.fit import Fit, judge_fit
 from optuna_bisect.pruners import OvershootPruner, UndershootPruner, VerdictPruner
 from optuna_bisect.sampler import BisectionSampler
 from optuna_bisect.study.trial_plan import TrialPlan, trial_plan
@@ -12,12 +14,15 @@ __version__ = "0.1.0"
 __all__ = [
     "BisectionSampler",
     "Bracket",
+    "Fit",
     "OvershootPruner",
     "TrialPlan",
     "UndershootPruner",
     "Verdict",
     "VerdictPruner",
     "Winner",
+    "diagnose",
     "find_winner",
+    "judge_fit",
     "trial_plan",
 ]

@@ -14,6 +14,7 @@ except ImportError as error:
 
 from optuna_bisect._checks import check_bool, check_positive
 from optuna_bisect.feedback.schedule import Schedule
+from optuna_bisect.fitting import records
 from optuna_bisect.study.trial_plan import trial_plan
 from optuna_bisect.training import options as run_options
 from optuna_bisect.training.adjustment import Adjustment
@@ -149,6 +150,7 @@ class BisectionLR(LRScheduler):
         if plan.is_final:
             scheduler = cls(optimizer, **run_options.plan_options(plan, optimizer, options))
             scheduler._trial = trial
+            records.hold(trial, scheduler._run.losses)
             return scheduler
         rates = read_rates(optimizer)
         idle = {"bracket": None, "start_lr": first_rate(optimizer), "probe_steps": None}
@@ -160,6 +162,7 @@ class BisectionLR(LRScheduler):
             # The search learns from this what its rate has to be good for.
             attributes.write_live(trial, cool_down=scheduler._run.schedule.anneal_fraction)
             scheduler._warmup_check = WarmupCheck(plan.probe_steps)
+            records.hold(trial, scheduler._run.losses)
         write_rates(optimizer, rates)
         scheduler._last_lr = rates
         return scheduler
@@ -215,6 +218,7 @@ class BisectionLR(LRScheduler):
         refuse_repeats()
         self.last_epoch += 1
         run_options.check_length(self.last_epoch, self._steps_per_call, self._length)
+        self._run.note(self._n_steps(), loss, val_loss)
         if not self._is_active:
             self._last_lr = read_rates(self._optimizer)
             self._warmup_check.see(self._n_steps(), self._optimizer)

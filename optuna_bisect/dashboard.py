@@ -1,100 +1,87 @@
-"""A study's note and figures in optuna-dashboard."""
+"""A study's notes and figures in optuna-dashboard."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optuna_bisect.board.store import Store
+from optuna_bisect.board.study_note import format_note
+from optuna_bisect.board.trial_note import MARK, format_trial_note
+from optuna_bisect.board.watcher import watch
+from optuna_bisect.figures.progress import read_progress
 from optuna_bisect.figures.summary import summarize
-from optuna_bisect.figures.words import (
-    describe_configurations,
-    table_of,
-    table_of_configurations,
+from optuna_bisect.trials import internals
+from optuna_bisect.visualization import (
+    plot_adjustment,
+    plot_bracket,
+    plot_configurations,
+    plot_curves,
+    plot_response,
 )
-from optuna_bisect.visualization import plot_bracket, plot_configurations, plot_curves
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    import plotly.graph_objects as go
     from optuna.study import Study
+    from optuna.trial import FrozenTrial
 
     from optuna_bisect.figures.summary import Summary
 
+__all__ = ["format_note", "publish"]
+
 BRACKET_ID = "bisect-bracket"
 CURVES_ID = "bisect-curves"
+RESPONSE_ID = "bisect-response"
+ADJUSTMENT_ID = "bisect-rate"
 CONFIGURATIONS_ID = "bisect-configurations"
 
-_HOW_TO_READ = """\
-### How to read this
 
-- A **probe** is a short trial; it ends as soon as its loss curve gives a verdict on its rate:
-  `overshoot` (too high), `undershoot` (too low) or `balanced`.
-- The **bracket** is the interval that the trial was proposed from: the best rate lies inside. For
-  the final trial it holds the limits of the rate.
-- The **winner** is the best balanced probe. Longer runs want lower rates, so the final trial is
-  given a corrected one.
-- A verdict is the one given when the probe ended; probes that came later may have beaten it.
-- A **configuration** is a set of values of all parameters but the rate. Each has a search of its
-  own, named by its first trial: `bisect_search` says to which one a trial belongs.
-- The figures are at the end of the first page, and every `bisect_*` attribute is a column of the
-  trial table."""
+def publish(study: Study, trial: FrozenTrial | None = None) -> None:
+    """Write what is known about a study into optuna-dashboard: notes and figures.
 
-
-def publish(study: Study) -> None:
-    """Write what is known about a study into optuna-dashboard: a note and the figures.
-
-    Call it after ``optimize``, or while it runs with
-    ``callbacks=[lambda study, trial: publish(study)]``, from one worker only: the dashboard does
-    not replace what it stored in one go, so that two writers mix their texts.
+    Call it after ``optimize``, or give it to ``optimize``: with ``callbacks=[publish]`` it also
+    writes every few seconds while trials run, in a thread of this process. Each note and figure
+    is replaced in one go, so that an open page never shows half of one, and several workers may
+    publish. Notes that people wrote on trials stay.
 
     Args:
         study: The study; its note and the figures of an earlier call are replaced.
+        trial: What ``optimize`` gives to a callback; None: write once.
 
     Raises:
         ImportError: If optuna-dashboard or plotly is missing.
     """
     try:
-        from optuna_dashboard import save_note, save_plotly_graph_object  # noqa: PLC0415
+        import optuna_dashboard  # noqa: F401, PLC0415 (what is written makes no sense without)
     except ImportError as error:
         raise ImportError(
             "optuna_bisect.dashboard needs optuna-dashboard: "
             "pip install 'optuna_bisect[dashboard]'."
         ) from error
-    summary = summarize(study)
-    figures = {BRACKET_ID: plot_bracket(study), CURVES_ID: plot_curves(study)}
+    _write(study)
+    if trial is not None:
+        watch(study, _write)
+
+
+def _write(study: Study) -> None:
+    summary, store = summarize(study), Store(study)
+    store.write_note(format_note(summary, read_progress(study)))
+    for name, figure in _figures(study, summary).items():
+        store.write_figure(name, figure.to_json())
+    ids = {t.number: internals.trial_id(t) for t in internals.all_trials(study)}
+    for row in summary.rows:
+        before = store.note(ids[row.number])
+        if not before or before.endswith(MARK):
+            store.write_note(format_trial_note(summary, row), ids[row.number])
+
+
+def _figures(study: Study, summary: Summary) -> dict[str, go.Figure]:
+    figures = {
+        BRACKET_ID: plot_bracket(study),
+        CURVES_ID: plot_curves(study),
+        RESPONSE_ID: plot_response(study),
+    }
     if summary.is_several:
         figures = {CONFIGURATIONS_ID: plot_configurations(study), **figures}
-    save_note(study, format_note(summary))
-    for name, figure in figures.items():
-        save_plotly_graph_object(study, figure, graph_object_id=name)
-
-
-def format_note(summary: Summary) -> str:
-    """Write the note in Markdown: title, conclusion, cost, tables, how to read it."""
-    parts = [f"## {_title_of(summary)}", summary.conclusion]
-    if told := describe_configurations(summary):
-        parts.append(told)
-    elif summary.cost is not None:
-        parts.append(f"Probes cost {summary.cost:.3g} of a full run.")
-    tables = (table_of_configurations(summary), table_of(summary.rows))
-    parts += [_format_table(lines) for lines in tables if lines]
-    return "\n\n".join([*parts, _HOW_TO_READ])
-
-
-def _title_of(summary: Summary) -> str:
-    best = summary.leading if summary.is_several else None
-    held = "" if best is None else f", configuration {best.number}"
-    if summary.final is not None:
-        return f"Final trial {summary.final.number}: learning rate {summary.final.rate:.3g}{held}"
-    if summary.winner is not None:
-        return f"Winner so far: learning rate {summary.winner.lr:.3g}{held}"
-    return "The search has no winner yet"
-
-
-def _format_table(lines: Sequence[Sequence[str]]) -> str:
-    ruled = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
-    return "\n".join("| " + " | ".join(_escape(cell) for cell in line) + " |" for line in ruled)
-
-
-def _escape(cell: str) -> str:
-    """Keep a cell on its line and in its column."""
-    return cell.replace("|", "\\|").replace("\n", " ")
+    if any(row.adjustment for row in summary.rows):
+        figures[ADJUSTMENT_ID] = plot_adjustment(study)
+    return figures

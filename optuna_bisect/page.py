@@ -6,7 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
-from optuna_bisect.figures.bracket import draw_bracket
+from optuna_bisect.figures.bracket import draw_bracket, draw_response
 from optuna_bisect.figures.configurations import draw_configurations, draw_parallel
 from optuna_bisect.figures.curves import draw_curves, get_curves_info
 from optuna_bisect.figures.summary import summarize
@@ -21,15 +21,24 @@ if TYPE_CHECKING:
 
     from optuna.study import Study
 
+    from optuna_bisect.figures.summary import Summary
+
 _PAGE = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>{title}</title>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
 <style>
-body {{ font: 15px/1.5 Helvetica, Arial, sans-serif; max-width: 1000px; margin: 2em auto; }}
+body {{ font: 15px/1.5 Helvetica, Arial, sans-serif; max-width: 1000px; margin: 2em auto;
+  padding: 0 0.8em; }}
+.wide {{ overflow-x: auto; }}
+td:last-child {{ min-width: 14em; }}
 table {{ border-collapse: collapse; margin: 1em 0; }}
 td, th {{ padding: 0.2em 0.8em; text-align: left; border-bottom: 1px solid #e4e7eb; }}
 </style></head>
 <body><h1>{title}</h1><p>{conclusion}</p>
+<p>A <b>probe</b> is a short run that ends as soon as its loss says whether its learning rate is
+too high, too low or balanced. The <b>bracket</b> is the interval in which the best rate must lie;
+each probe makes it smaller. {final}</p>
 {figures}
 {tables}
 </body></html>
@@ -39,7 +48,7 @@ td, th {{ padding: 0.2em 0.8em; text-align: left; border-bottom: 1px solid #e4e7
 def render_page(study: Study) -> str:
     """Return the page; plotly itself is part of it."""
     summary, info = summarize(study), get_adjustment_info(study)
-    figures = [draw_bracket(summary), draw_curves(get_curves_info(study))]
+    figures = [draw_bracket(summary), draw_response(summary), draw_curves(get_curves_info(study))]
     if summary.is_several:
         figures = [draw_configurations(summary), draw_parallel(study), *figures]
     if info.number is not None:
@@ -47,6 +56,7 @@ def render_page(study: Study) -> str:
     return _PAGE.format(
         title=html.escape(study.study_name),
         conclusion=html.escape(f"{summary.conclusion} {describe_configurations(summary)}".strip()),
+        final=html.escape(_final_of(summary)),
         figures="\n".join(
             figure.to_html(full_html=False, include_plotlyjs=i == 0, default_height=480)
             for i, figure in enumerate(figures)
@@ -59,6 +69,17 @@ def render_page(study: Study) -> str:
     )
 
 
+def _final_of(summary: Summary) -> str:
+    """Say what came of the search: the full run and its rate."""
+    final = summary.final
+    if final is None:
+        return ""
+    return (
+        f"The full run is trial {final.number}, at a rate of {final.rate:.3g} ({final.outcome})."
+    )
+
+
 def _html_table(rows: Sequence[Sequence[str]]) -> str:
     cells = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows)
-    return "<table>" + "\n".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+    lines = "\n".join(f"<tr>{row}</tr>" for row in cells)
+    return f'<div class="wide"><table>{lines}</table></div>'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from optuna_bisect._checks import check_positive, optional
 from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
-from optuna_bisect.figures.bracket import draw_bracket
+from optuna_bisect.figures.bracket import draw_bracket, draw_response
 from optuna_bisect.figures.configurations import draw_configurations, draw_parallel
 from optuna_bisect.figures.curves import draw_curves, get_curves_info
 from optuna_bisect.figures.summary import summarize
@@ -44,15 +44,19 @@ def plot_bracket(
     return draw_bracket(summarize(study), optional(check_positive, "edge", edge), search)
 
 
-def plot_curves(study: Study, *, search: int | None = None) -> go.Figure:
-    """Plot what every trial reported, coloured by verdict.
+def plot_response(
+    study: Study, *, search: int | None = None, target_name: str = "loss"
+) -> go.Figure:
+    """Plot what the probes ended with over their rates: the valley that the search looked for.
 
-    A curve that diverged ends in a cross at the edge of the picture; its hover text says where
-    to.
+    The number above a mark is the length of the probe in steps: one that lost was cut early. The
+    grey band is the winner's bracket; lines are its rate and the one handed to the full run, with
+    the factor between them.
 
     Args:
         study: A study, finished or not, of any sampler.
         search: Of several configurations, the one to show: its ``bisect_search``. None: the best.
+        target_name: What the objective reports.
 
     Returns:
         The figure.
@@ -61,7 +65,30 @@ def plot_curves(study: Study, *, search: int | None = None) -> go.Figure:
         ImportError: If plotly is missing.
         ValueError: If no search has that number.
     """
-    return draw_curves(get_curves_info(study, search))
+    return draw_response(summarize(study), search, target_name)
+
+
+def plot_curves(
+    study: Study, *, search: int | None = None, target_name: str = "reported value"
+) -> go.Figure:
+    """Plot what every trial reported, coloured by verdict.
+
+    A curve that diverged ends in a cross at the edge of the picture; its hover text says where
+    to.
+
+    Args:
+        study: A study, finished or not, of any sampler.
+        search: Of several configurations, the one to show: its ``bisect_search``. None: the best.
+        target_name: What the objective reports.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ImportError: If plotly is missing.
+        ValueError: If no search has that number.
+    """
+    return draw_curves(get_curves_info(study, search), target_name)
 
 
 def plot_configurations(study: Study) -> go.Figure:

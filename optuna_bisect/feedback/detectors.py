@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from optuna_bisect.feedback.settings import Settings
     from optuna_bisect.feedback.state import State
 
+_OVERFITS = "Over-fitting: the validation loss rises while the training loss falls."
 # Score that proves a trend where a false alarm costs little: noise reaches it in 5 % of tests.
 LENIENT = critical_value(0.05)
 # Windows that the longest memory of single levels spans.
@@ -73,7 +74,7 @@ def find_overshoot(settings: Settings, state: State) -> Event | None:
     if trend(window) > limit:
         return Event("overshoot", f"The smoothed loss rose over {len(window)} intervals.")
     if trend(state.val_levels[-n:]) > limit and len(window) >= MIN_WINDOW and trend(window) < 0:
-        return Event("overshoot", "The validation loss rises while the training loss falls.")
+        return Event("overshoot", _OVERFITS)
     if trend(long) > -LENIENT and zigzag(long) > limit:
         return Event("overshoot", "The sign of the change flips at almost every interval.")
     return None

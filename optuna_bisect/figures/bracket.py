@@ -1,8 +1,9 @@
-"""The figure of the bracket over trials."""
+"""The figures of the bracket: over trials, and of the loss over the rate that it closes around."""
 
 from __future__ import annotations
 
 import math
+import statistics
 from typing import TYPE_CHECKING, Any
 
 from optuna_bisect.figures import style
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 # With more trials than this, plotly chooses the ticks.
 _MAX_TICKS = 30
+# Losses that spread over more than this factor are drawn on a logarithmic axis.
+_WIDE = 10
+# Reports of which the last level of a probe is the median.
+_N_LAST = 3
 _WINNER = style.Look(style.WINNER_COLOR, "circle-open", "winner")
 
 
@@ -99,3 +104,65 @@ def _winner(summary: Summary, label: str) -> Iterator[dict[str, Any]]:
         path = [(row.number, winner.lr), (final.number, winner.lr), (final.number, final.rate)]
         line = {"color": style.WINNER_COLOR, "width": 2, "dash": "dot"}
         yield style.line_trace("corrected for the longer run", path, **line) | mute
+
+
+def draw_response(whole: Summary, search: int | None = None, target: str = "loss") -> go.Figure:
+    """Draw what probes ended with over their rates, the winner, its bracket and the final rate."""
+    shown = whole.choose(search)
+    summary = whole.of(shown)
+    probes = [row for row in summary.probes if any(map(math.isfinite, row.losses))]
+    sign = -1 if summary.is_report_maximized else 1
+    traces = [_ends(look, probes, sign) for look in style.LOOKS.values()]
+    values = [y for trace in traces for y in trace["y"]]
+    is_wide = bool(values) and min(values) > 0 and max(values) > _WIDE * min(values)
+    is_log = all(row.rate > 0 for row in summary.rows)
+    name, n = summary.param_name or "learning rate", len(whole.configurations)
+    figure = style.make_figure(
+        style.title_for("Loss over the rate", shown, n),
+        traces,
+        if_empty="no probe has reported anything yet",
+        xaxis=style.axis(
+            f"{name} (numbers: steps of a probe)", **(style.LOG_AXIS if is_log else {})
+        ),
+        yaxis=style.axis(
+            f"{target} where the probe ended", **({"type": "log"} if is_wide else {})
+        ),
+    )
+    if figure.data:
+        _mark_result(figure, summary, is_log=is_log)
+    return figure
+
+
+def _ends(look: style.Look, probes: Sequence[Row], sign: int) -> dict[str, Any]:
+    """Return where probes of a look ended, at most as bad as the worst beginning of any."""
+    firsts = [sign * row.losses[0] for row in probes if math.isfinite(row.losses[0])]
+    worst = max(firsts, default=math.inf)
+    alike = [row for row in probes if style.look_of(row) == look]
+    points = []
+    for row in alike:
+        last = [sign * x if math.isfinite(x) else math.inf for x in row.losses[-_N_LAST:]]
+        end = sign * min(statistics.median(last), worst)
+        points.append((row.rate, end, style.hover_text(row)))
+    line = {"width": 1, "color": look.color if "open" in look.symbol else "white"}
+    texts = {"text": [f"{row.n_steps}" for row in alike], "textposition": "top center"}
+    return style.marker_trace(look, points, size=13, line=line) | {"mode": "markers+text"} | texts
+
+
+def _mark_result(figure: go.Figure, summary: Summary, *, is_log: bool) -> None:
+    """Shade the winner's bracket, and draw its rate and that of the final trial as lines."""
+    winner, final = summary.winner, summary.final
+    if winner is None:
+        return
+    if winner.bracket is not None:
+        band = {"fillcolor": style.BRACKET_COLOR, "line_width": 0, "layer": "below"}
+        figure.add_vrect(x0=winner.bracket.low, x1=winner.bracket.high, **band)
+    lines = [(winner.lr, "solid", f"winner {winner.lr:.3g}", 0.6, "left")]
+    if final is not None:
+        factor = final.rate / winner.lr if winner.lr else 1.0
+        told = f"full run {final.rate:.3g} (x {factor:.2g})"
+        lines.append((final.rate, "dot", told, 0.5, "right" if factor <= 1 else "left"))
+    for rate, dash, text, height, side in lines:
+        figure.add_vline(x=rate, line={"color": style.WINNER_COLOR, "width": 2, "dash": dash})
+        place = {"x": math.log10(rate) if is_log else rate, "y": height, "yref": "paper"}
+        anchor = {"xanchor": side, "yanchor": "top", "bgcolor": "rgba(255, 255, 255, 0.8)"}
+        figure.add_annotation(text=f" {text} ", showarrow=False, **place, **anchor)

@@ -23,6 +23,8 @@ _LONG_RATIO = 2
 _HEADROOM = 0.12
 # Labels nearer than this, as a share of the panel's width and height, are put together.
 _NEAR = 0.06
+# Of more curves than this none has its number at its end.
+_MOST_LABELLED = 15
 # Width of a panel for the longest curve and the label at its end, in lengths of that curve.
 _ROOM = 1.08
 # What plotly fills in for the point of a curve that is hovered over.
@@ -129,7 +131,7 @@ def _cut(row: Row, sign: int, top: float) -> Line:
     return Line(row, row.steps[:end], losses, row.steps[end], row.losses[end])
 
 
-def draw_curves(info: CurvesInfo) -> go.Figure:
+def draw_curves(info: CurvesInfo, target: str = "reported value") -> go.Figure:
     """Draw the curves of both panels, side by side."""
     panels = [("", "trials", [0.0, 1.0], info.probes)]
     if info.final is not None:
@@ -144,7 +146,7 @@ def draw_curves(info: CurvesInfo) -> go.Figure:
         y = {"range": panel.limits, "anchor": f"x{suffix}"} | _ticks(panel)
         layout[f"xaxis{suffix}"] = style.axis(f"steps of the {name}", **x)
         layout[f"yaxis{suffix}"] = style.axis(**y)
-    layout["yaxis"]["title"] = "reported value"
+    layout["yaxis"]["title"] = target
     if_empty = "no trial has reported anything yet"
     return style.make_figure(info.title, traces, if_empty=if_empty, **layout)
 
@@ -179,6 +181,9 @@ def _traces(panel: Panel) -> Iterator[dict[str, Any]]:
 
 def _label(panel: Panel) -> dict[int, str]:
     """Name curves by trial number at their ends; ends that nearly coincide get one label."""
+    if len(panel.lines) > _MOST_LABELLED:
+        # Numbers would cover the curves; hovering names each.
+        return {}
     widest = _widest(panel)
     places: list[tuple[float, float, list[int]]] = []
     for line in panel.lines:

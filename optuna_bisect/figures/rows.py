@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from optuna_bisect.decisions.configurations import find_searches
 from optuna_bisect.decisions.searches import leader_of
+from optuna_bisect.fitting.records import adjustment_of, losses_of
 from optuna_bisect.trials.view import rate_of, reports_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from optuna_bisect.bracket import Bracket
     from optuna_bisect.decisions.searches import Search
     from optuna_bisect.decisions.winner import Winner
+    from optuna_bisect.fitting.fit import Fit
+    from optuna_bisect.fitting.records import Losses
     from optuna_bisect.study.history import History
     from optuna_bisect.trials.attributes import Attrs
     from optuna_bisect.trials.view import View
@@ -30,7 +33,7 @@ _STATES = {
     TrialState.FAIL: "failed",
     TrialState.COMPLETE: "complete",
 }
-HEADER = ("trial", "config", "rate", "verdict", "steps", "bracket", "reason")
+HEADER = ("trial", "config", "rate", "verdict", "steps", "bracket", "fit", "reason")
 # What became of a configuration that nothing else beats, and of the one that leads.
 LEADING = ("winner", "best so far")
 # How the reason of a probe begins that ended with its configuration.
@@ -56,6 +59,8 @@ class Row:
         search: Number of the trial that began its search, which names its configuration; None
             where another sampler made it.
         rung: How often the length of its probe was tripled, 0 for those of the shortest length.
+        both: Its training and validation losses, None where it gave none.
+        fit: How well it fits, None where that is unknown.
     """
 
     number: int
@@ -70,6 +75,8 @@ class Row:
     adjustment: dict[str, Any] | None
     search: int | None = None
     rung: int = 0
+    both: Losses | None = None
+    fit: Fit | None = None
 
     @property
     def n_steps(self) -> int:
@@ -84,7 +91,7 @@ class Row:
         search = "" if self.search is None else str(self.search)
         return (
             str(self.number), search, f"{self.rate:.3g}", outcome, str(self.n_steps), limits,
-            self.reason,
+            self.fit.name if self.fit else "", self.reason,
         )  # fmt: skip
 
 
@@ -204,7 +211,7 @@ def row_of(trial: FrozenTrial, attrs: Attrs, view: View) -> Row | None:
     if attrs.role == "surplus" or rate is None:
         return None
     returned = f"returned {trial.values[0]:.4g}" if trial.state == TrialState.COMPLETE else ""
-    reports = reports_of(trial)
+    reports, both = reports_of(trial), losses_of(trial)
     return Row(
         number=trial.number,
         rate=rate,
@@ -216,9 +223,11 @@ def row_of(trial: FrozenTrial, attrs: Attrs, view: View) -> Row | None:
         steps=tuple(step for step, _ in reports),
         losses=tuple(loss for _, loss in reports),
         start_lr=attrs.start_lr,
-        adjustment=attrs.adjustment,
+        adjustment=adjustment_of(trial),
         search=attrs.search,
         rung=attrs.rung or 0,
+        both=both,
+        fit=both.judge() if both else None,
     )
 
 

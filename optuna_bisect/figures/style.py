@@ -26,6 +26,8 @@ HOVER_WIDTH = 60
 _SUBTITLE_WIDTH = 110
 # A logarithmic axis of fewer decades than this has ticks at 2 and 5 too.
 _WIDE_DECADES = 3
+# And on one of fewer than this, these may all lie outside.
+_NARROW_DECADES = 0.8
 # A logarithmic axis with a tick at each power of ten.
 LOG_AXIS: dict[str, Any] = {"type": "log", "exponentformat": "power", "dtick": 1}
 
@@ -46,6 +48,7 @@ LOOKS = {
     "undershoot": Look("#0072B2", "triangle-up", "undershoot: rate too low"),
     "final": Look("#111111", "star", "final trial"),
     "lost": Look("#111111", "star-open", "final trial that broke off"),
+    "running": Look("#CC79A7", "hourglass-open", "running"),
     "other": Look("#8A8A8A", "diamond-open", "no verdict"),
 }
 
@@ -120,6 +123,9 @@ def axis(title: str | None = None, **options: Any) -> dict[str, Any]:
 
 def log_axis(n_decades: float) -> dict[str, Any]:
     """Return a logarithmic axis with as many ticks as its width in decades has room for."""
+    if n_decades < _NARROW_DECADES:
+        # Of 1, 2 and 5 none may lie inside; plotly chooses ticks that do.
+        return {"type": "log", "tickformat": "~g", "nticks": 6, "minexponent": 9}
     is_wide = n_decades > _WIDE_DECADES
     return LOG_AXIS if is_wide else {"type": "log", "tickformat": "~g", "dtick": "D2"}
 

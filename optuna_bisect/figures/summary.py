@@ -102,6 +102,8 @@ class Summary:
             text = f" {_corrected(first.rate / lr if lr else 1.0, last if is_same else first)}."
             if not is_same:
                 text += f" That diverged; final trial {last.number} took {last.rate:.3g}."
+            if last.fit is not None:
+                text += f" {_told(last)}"
         is_open = self.final is None or self.final.outcome not in ("complete", "running")
         if is_open and self.stopped is not None:
             text += f" The study stopped: {self.stopped}."
@@ -141,6 +143,16 @@ class Summary:
         rows = tuple(row for row in self.rows if row.search == number)
         final = self.final if self.final is not None and self.final.search == number else None
         return replace(self, rows=rows, winner=configuration.winner, final=final)
+
+
+def _told(final: Row) -> str:
+    """Say how the final trial fits, and where its best weights were."""
+    fit = final.fit
+    if fit is None or final.both is None:
+        return ""
+    told = f"It shows {fit}"
+    is_past = fit.name == "over-fitting" and fit.best_val_loss < final.both.points[-1][2]
+    return f"{told}: the weights of that step are the ones to keep." if is_past else f"{told}."
 
 
 def _corrected(ratio: float, final: Row) -> str:

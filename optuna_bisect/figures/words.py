@@ -132,10 +132,11 @@ def format_table(lines: Sequence[Sequence[str]], width: int) -> str:
 
 def format_trial(row: Row, *, is_several: bool = False) -> str:
     """Say in one line how a trial ended; of several configurations, also which one it ran."""
-    number, search, rate, outcome, _, limits, reason = row.cells
+    number, search, rate, outcome, _, limits, fit, reason = row.cells
     told = f"{outcome}: {reason}" if reason else outcome
     of = f" of configuration {search}" if is_several and search else ""
-    return f"trial {number}{of}: rate {rate}, {told}" + (f" (bracket {limits})" if limits else "")
+    more = [*([f"bracket {limits}"] if limits else []), *([fit] if fit else [])]
+    return f"trial {number}{of}: rate {rate}, {told}" + (f" ({', '.join(more)})" if more else "")
 
 
 def format_progress(progress: Progress, width: int | None = None) -> str:

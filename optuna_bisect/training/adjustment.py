@@ -9,9 +9,12 @@ from optuna_bisect._checks import check_bool, check_positive, check_share, optio
 from optuna_bisect.feedback.engine import advance, begin_race, end_race, rate
 from optuna_bisect.feedback.settings import Settings
 from optuna_bisect.feedback.state import State, pack, unpack
+from optuna_bisect.fitting import records
+from optuna_bisect.fitting.fit import Fit, judge_fit
+from optuna_bisect.fitting.loss_log import LossLog
 from optuna_bisect.training.distributed import is_group, meet, share
 from optuna_bisect.training.divergence import divergence
-from optuna_bisect.training.loss_meter import LossMeter
+from optuna_bisect.training.loss_meter import LossMeter, detach
 from optuna_bisect.training.move_log import MoveLog
 from optuna_bisect.training.options import default_interval, leg_levels
 from optuna_bisect.training.snapshot import Snapshot, follow
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 # Elasticity that asks for a higher rate after a race, which knows it to a factor of three.
 _RACE_THRESHOLD = 0.2
+# A running trial's curves are written again when the run has become longer by this share.
+_LONGER = 1.25
 # Collapses in a row after which a loss that is not finite is given up.
 _MAX_RESTORES = 20
 
@@ -69,7 +74,8 @@ class Adjustment:
         if n_levels and "threshold" not in options:
             self.settings = replace(self.settings, threshold=_RACE_THRESHOLD)
         self.state = begin_race(schedule, n_levels, self._leg_interval) if n_levels else State()
-        self.meter, self.log = LossMeter(), MoveLog()
+        self.meter, self.log, self.losses = LossMeter(), MoveLog(), LossLog()
+        self._published = 0
         # Taken now: the weights before the first update are what an early collapse goes back to.
         self._snapshot = None if restore is None else Snapshot(restore)
 
@@ -87,6 +93,12 @@ class Adjustment:
     def rate(self, step: int) -> float:
         """Return the rate for the next update after a number of steps."""
         return rate(self.schedule, self.state, step)
+
+    def note(
+        self, step: int, train_loss: float | torch.Tensor, val_loss: float | torch.Tensor | None
+    ) -> None:
+        """Keep the losses of one call for people, at the number of steps that are done with it."""
+        self.losses.add(step, detach(train_loss), None if val_loss is None else detach(val_loss))
 
     def add(self, train_loss: float | torch.Tensor, val_loss: float | torch.Tensor | None) -> None:
         """Take in the losses of one call."""
@@ -122,17 +134,30 @@ class Adjustment:
         is_restored = snapshot is not None and follow(
             snapshot, optimizer, self.state, self.settings
         )
-        self.log.record(step, self.rate(step), self.state.events, is_restored=is_restored)
-        if self.state.events and trial is not None:
+        if self.state.signals & {"leg", "settled"}:
+            self.losses.begin_anew()
+        fit = self._fit() if "finished" in self.state.signals else None
+        self.log.record(step, self.rate(step), self.state.events, is_restored=is_restored, fit=fit)
+        if trial is not None and (self.state.events or step >= _LONGER * self._published):
+            self._published = step
             self.log.publish(trial)
+            records.write_losses(trial, self.losses)
         if snapshot is None and "collapse" in self.state.signals and not losses.is_finite:
             raise divergence(step, lr, trial)
         return is_restored
 
+    def _fit(self) -> Fit | None:
+        """Judge the fit of the whole run, None where it was hardly validated."""
+        record = self.losses.to_record()
+        if record is None:
+            return None
+        points = zip(*record["points"], strict=True)
+        return judge_fit(*points, initial=record["first"], best=tuple(record["best"]))
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the weights as plain numbers and strings in plain containers."""
         state, log, meter = pack(self.state), self.log.state_dict(), self.meter.state_dict()
-        return {"state": state, "log": log, "meter": meter}
+        return {"state": state, "log": log, "meter": meter, "losses": self.losses.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where ``state_dict`` was taken; the weights to go back to are lost."""
@@ -142,7 +167,11 @@ class Adjustment:
         state, log, meter = (part or {} for part in parts)
         try:
             loaded = unpack(state), MoveLog.from_state_dict(log), LossMeter(**meter)
+            # States that were saved by an earlier version have none.
+            losses = LossLog(**state_dict.get("losses", {}))
         except (KeyError, TypeError) as error:
             raise wrong("state_dict", "come from state_dict()", state_dict) from error
         self.state, self.log, self.meter = loaded
+        # In place: the end of a trial looks for the very log that it was given.
+        vars(self.losses).update(vars(losses))
         self._snapshot = None

@@ -40,9 +40,9 @@ class LossMeter:
         Raises:
             ValueError: If a tensor holds more than one number.
         """
-        loss = _detach(train_loss)
+        loss = detach(train_loss)
         # A captured graph fills the very same tensor again; a copy does not wait for the device.
-        self.val = self.val if val_loss is None else _detach(val_loss) + 0.0
+        self.val = self.val if val_loss is None else detach(val_loss) + 0.0
         self.first = self.first if self.n_calls else loss + 0.0
         self.total = self.total + loss
         self.n_calls += 1
@@ -62,7 +62,7 @@ class LossMeter:
         return {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in vars(self).items()}
 
 
-def _detach(loss: float | torch.Tensor) -> float | torch.Tensor:
+def detach(loss: float | torch.Tensor) -> float | torch.Tensor:
     """Cut a loss from its graph, in at least single precision for the sum."""
     if not isinstance(loss, torch.Tensor):
         return float(loss)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optuna_bisect.trials import attributes
+from optuna_bisect.fitting import records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
     from optuna_bisect.feedback.state import Event
+    from optuna_bisect.fitting.fit import Fit
 
 # Points of the rate and moves on the trial, each; older ones give way to newer ones.
 _MAX_POINTS = 60
@@ -49,11 +50,21 @@ class MoveLog:
     path: list[tuple[int, float]] = field(default_factory=list)
     every: int = 1
 
-    def record(self, step: int, lr: float, events: Sequence[Event], *, is_restored: bool) -> None:
-        """Add what happened at a step, and the rate from then on."""
+    def record(
+        self,
+        step: int,
+        lr: float,
+        events: Sequence[Event],
+        *,
+        is_restored: bool,
+        fit: Fit | None = None,
+    ) -> None:
+        """Add what happened at a step, and the rate from then on; at the end also the fit."""
         for event in events:
             is_back = is_restored and event.signal in ("stall", "collapse")
             reason = event.reason + (" The last good weights are back." if is_back else "")
+            if fit is not None and event.signal == "finished":
+                reason += f" {_sentence(fit)}"
             self.entries.append(Entry(step, lr, event.signal, reason))
         if not self.path or step - self.path[-1][0] >= self.every:
             self.path = [*self.path, (step, lr)]
@@ -62,10 +73,10 @@ class MoveLog:
             self.every = max(1, self.path[1][0] - self.path[0][0])
 
     def publish(self, trial: BaseTrial) -> None:
-        """Write what fits: about 4 kB, whatever the length of the run."""
+        """Write what has room: about 4 kB, whatever the length of the run."""
         path = [[step, _short(lr)] for step, lr in self.path]
         moves = [[e.step, _short(e.lr), e.signal] for e in self.entries[-_MAX_POINTS:]]
-        attributes.write_live(trial, adjustment={"path": path, "moves": moves})
+        records.write_adjustment(trial, {"path": path, "moves": moves})
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fields in plain lists and tuples."""
@@ -75,6 +86,11 @@ class MoveLog:
     def from_state_dict(cls, state_dict: dict[str, Any]) -> MoveLog:
         """Go on where ``state_dict`` was taken."""
         return cls(**(state_dict | {"entries": [Entry(*e) for e in state_dict["entries"]]}))
+
+
+def _sentence(fit: Fit) -> str:
+    text = str(fit)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _short(lr: float) -> float:

@@ -94,6 +94,23 @@ def _adjustment(value: Any) -> dict[str, Any] | None:
     return {"path": [point[:2] for point in path], "moves": [move[:3] for move in moves]}
 
 
+def read_losses(
+    value: Any,
+) -> tuple[float, tuple[int, float], list[tuple[int, float, float]]] | None:
+    """Return first loss, best step with its loss, and points of what a trial keeps of both losses.
+
+    None where this package cannot have written it.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("points"), list):
+        return None
+    first, best, points = _number(value.get("first")), value.get("best"), value["points"]
+    if first is None or best is None or not all(map(_is_point, [best, *points])):
+        return None
+    if not all(len(p) > 2 and _number(p[2]) is not None for p in points):
+        return None
+    return first, (best[0], float(best[1])), [(s, float(t), float(v)) for s, t, v, *_ in points]
+
+
 def _is_point(row: Any) -> bool:
     if not isinstance(row, list | tuple) or len(row) < 2:
         return False
@@ -109,7 +126,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     ),
     **dict.fromkeys(("number", "seed", "winner", "judge", "search", "rung"), _index),
     **dict.fromkeys(("confidence", "cool_down"), _share),
-    "first_step": _whole,
+    **dict.fromkeys(("first_step", "side"), _whole),
     "asked": _flag,
     "stale_after": _positive,
     "worker": _worker,

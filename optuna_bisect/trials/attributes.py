@@ -44,6 +44,9 @@ _SETTINGS = (
 )
 
 
+_SIDES = {"overshoot": 1, "balanced": 0, "undershoot": -1}
+
+
 class Attrs(NamedTuple):
     """The ``bisect_*`` attributes of one trial; None where one is missing or was copied."""
 
@@ -80,6 +83,7 @@ class Attrs(NamedTuple):
     group_by: list[str] | None = None
     rung: int | None = None
     n_rungs: int | None = None
+    side: int | None = None
 
     @property
     def bracket(self) -> Bracket | None:
@@ -167,8 +171,14 @@ def clear_copied(study: Study, trial: FrozenTrial) -> None:
 
 def is_copied(trial: FrozenTrial) -> bool:
     """Tell whether a trial carries the attributes of a dead one that it is the clone of."""
-    number: int | None = _get(trial.user_attrs, "number", trial.number)
+    number = noted_number(trial)
     return number is not None and number != trial.number
+
+
+def noted_number(trial: FrozenTrial) -> int | None:
+    """Return the number of the trial that attributes were written for, None without any."""
+    number: int | None = _get(trial.user_attrs, "number", trial.number)
+    return number
 
 
 def is_copied_final(trial: FrozenTrial, rate: float) -> bool:
@@ -188,6 +198,8 @@ def verdict_attrs(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as attributes by name, without the prefix."""
     return {
         "verdict": verdict.name,
+        # Tables of trials sort numbers only.
+        "side": _SIDES[verdict.name],
         "reason": verdict.reason,
         "confidence": float(verdict.confidence),
     }

@@ -15,7 +15,7 @@ from optuna.pruners import BasePruner, PatientPruner
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import create_study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from optuna_bisect.trials.parameter import as_rate, find_rate_name, is_known_name, rank_of
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
     from optuna.study import Study
-    from optuna.trial import FixedTrial
+    from optuna.trial import BaseTrial, FixedTrial
 
 # Before the keys of what the sampler of other parameters keeps on a study.
 _STATE = "bisect_independent:"
@@ -44,7 +44,7 @@ def study_id(study: Study) -> int:
     return study._study_id
 
 
-def trial_id(trial: FrozenTrial) -> int:
+def trial_id(trial: FrozenTrial | Trial) -> int:
     """Return the number of the trial within its storage."""
     return trial._trial_id
 
@@ -77,6 +77,38 @@ def write_attribute(study: Study, trial: FrozenTrial, key: str, value: Any) -> N
     with contextlib.suppress(UpdateFinishedTrialError, TrialPruned):
         study._storage.set_trial_user_attr(trial._trial_id, key, value)
     trial.user_attrs[key] = value
+
+
+def live_trial(trial: BaseTrial) -> Trial | None:
+    """Return Optuna's own trial, also inside that of a distributed run; None where there is none.
+
+    On ranks above 0 of such a run there is none, nor is a FixedTrial one.
+    """
+    found = getattr(trial, "_delegate", trial)
+    return found if isinstance(found, Trial) else None
+
+
+def write_hidden(trial: BaseTrial, key: str, value: Any) -> None:
+    """Write an attribute of a running trial that no table of trials shows."""
+    found = live_trial(trial)
+    if found is not None:
+        found.storage.set_trial_system_attr(found._trial_id, key, value)
+
+
+def write_system(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    """Write such an attribute from a hook, unless another worker has ended the trial."""
+    with contextlib.suppress(UpdateFinishedTrialError, TrialPruned):
+        study._storage.set_trial_system_attr(trial._trial_id, key, value)
+
+
+def study_attributes(study: Study) -> dict[str, Any]:
+    """Return the attributes of a study that Optuna and its dashboard keep there."""
+    return dict(study._storage.get_study_system_attrs(study._study_id))
+
+
+def set_study_attribute(study: Study, key: str, value: Any) -> None:
+    """Set one of these."""
+    study._storage.set_study_system_attr(study._study_id, key, value)
 
 
 def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 
 from optuna_bisect._logger import logger
 from optuna_bisect.decisions.running_verdict import judge_probe
+from optuna_bisect.fitting import records
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study.reading import read_history
 from optuna_bisect.study.report_steps import note_first_step, warn_of_units
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
+    from optuna_bisect.fitting.records import Losses
     from optuna_bisect.study.history import History
     from optuna_bisect.study.settings import Settings
     from optuna_bisect.verdicts.curve import Curve
@@ -50,6 +52,7 @@ def record_end(
     The trial is about to be stored with this ``state``. ``value`` is what it returned, or the last
     report where it was pruned.
     """
+    losses = records.flush(study, trial)
     attrs = note_first_step(study, trial, attributes.read(trial))
     warn_of_units(study, trial, state)
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):
@@ -71,8 +74,9 @@ def record_end(
             attributes.write_verdict(study, trial, verdict)
     elif state == TrialState.PRUNED:
         attributes.write(study, trial, reason="stopped by the study's pruner or by the objective")
-    elif value is not None and not len(curve):
-        _warn_of_worse_final(trial, history, value)
+    elif value is not None:
+        _warn_of_worse_final(trial, history, value, curve)
+        _warn_of_overfitting(trial, losses)
 
 
 def _warn_of_full_probe(
@@ -89,8 +93,10 @@ def _warn_of_full_probe(
         )
 
 
-def _warn_of_worse_final(trial: FrozenTrial, history: History, value: float) -> None:
-    """Say that a run which should have been longer ended worse than a probe."""
+def _warn_of_worse_final(trial: FrozenTrial, history: History, value: float, curve: Curve) -> None:
+    """Say that a run which should have been longer, and reported nothing, ended worse."""
+    if len(curve):
+        return
     evidence = history.evidence()
     best = evidence.incumbent if evidence is not None else None
     if best is None or best.value is None or history.view.value_sign * value <= best.value:
@@ -100,6 +106,13 @@ def _warn_of_worse_final(trial: FrozenTrial, history: History, value: float) -> 
         f"{history.view.value_sign * best.value:.4g} at {best.rate:.3g}: unless probes stop after "
         "trial_plan(trial).n_steps they are full runs, and the best of them is the result."
     )
+
+
+def _warn_of_overfitting(trial: FrozenTrial, losses: Losses | None) -> None:
+    """Say that the last weights of a final trial are not its best ones."""
+    fit = losses.judge() if losses else None
+    if fit is not None and fit.name == "over-fitting":
+        logger.warning(f"Final trial {trial.number} shows {fit}.")
 
 
 def _judge_probe(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import optuna
 import pytest
 
+from optuna_bisect import Fit
 from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
 from optuna_bisect.visualization import plot_adjustment
 
@@ -77,8 +78,27 @@ def test_the_limits_are_in_the_legend_and_a_wide_loss_is_on_a_log_axis():
     study = make_study({"path": [], "moves": MOVES})
     figure = plot_adjustment(study)
     assert [shape.name for shape in figure.layout.shapes if shape.showlegend] == ["limits"]
+    annealed = get_adjustment_info(study)._replace(anneal=200)
+    (band,) = draw_adjustment(annealed).layout.shapes
+    assert (band.x1, band.name) == (200, "limits before the anneal")
     info = get_adjustment_info(study)
     for curve, kind in (((0, 2.0), (1, 1e-3)), "log"), (((0, 2.0), (1, 1.0)), None):
         assert draw_adjustment(info._replace(curve=curve)).layout.yaxis2.type == kind
     crossing = info._replace(curve=((0, 2.0), (1, -1e-3)))
     assert draw_adjustment(crossing).layout.yaxis2.type is None
+
+
+def test_the_line_begins_at_the_rate_that_ran_not_at_one_of_the_plan():
+    study = make_study({"path": [[20, 0.1]], "moves": MOVES}, bisect_start_lr=0.7)
+    assert get_adjustment_info(study).path[0] == (0, 0.1)
+
+
+def test_the_validation_loss_is_drawn_with_its_lowest_point():
+    info = get_adjustment_info(make_study({"path": [[20, 0.1]], "moves": MOVES}))
+    fit = Fit("over-fitting", "it rose", 40, 0.5)
+    info = info._replace(validation=((20, 1.0), (40, 0.5), (60, 2.0)), fit=fit)
+    figure = draw_adjustment(info)
+    drawn = {trace.name: trace for trace in figure.data}
+    assert tuple(drawn["validation loss"].y) == (1.0, 0.5, 2.0)
+    assert tuple(drawn["best step for validation"].x) == (40,)
+    assert "over-fitting" in figure.layout.title.text

@@ -10,7 +10,7 @@ from synthetic_trainer import HIGH, LOW
 import optuna_bisect as ob
 from optuna_bisect.figures.style import LOOKS
 from optuna_bisect.figures.summary import summarize
-from optuna_bisect.visualization import plot_bracket
+from optuna_bisect.visualization import plot_bracket, plot_response
 
 
 def test_the_data_has_every_trial_with_its_bracket_and_the_final_one(finished) -> None:
@@ -83,3 +83,26 @@ def test_another_search_can_be_asked_for_and_is_not_called_the_winner(several) -
     assert "winner" not in {t.name for t in figure.data}
     with pytest.raises(ValueError, match="search must be one of"):
         plot_bracket(several, search=999)
+
+
+def test_the_response_has_each_probe_at_its_rate_and_names_both_rates(finished) -> None:
+    figure = plot_response(finished, target_name="log loss")
+    winner = ob.find_winner(finished)
+    shown = {x: text for t in figure.data for x, text in zip(t.x, t.hovertext)}
+    probes = [t for t in finished.trials if t.user_attrs["bisect_role"] == "probe"]
+    assert {t.params["lr"] for t in probes} == shown.keys()
+    assert all(t.user_attrs["bisect_verdict"] in shown[t.params["lr"]] for t in probes)
+    rate = finished.best_trial.params["lr"]
+    texts = [a.text.strip() for a in figure.layout.annotations]
+    told = f"full run {rate:.3g} (x {rate / winner.lr:.2g})"
+    assert texts == [f"winner {winner.lr:.3g}", told]
+    assert figure.layout.yaxis.title.text.startswith("log loss")
+    bands = [s for s in figure.layout.shapes if s.type == "rect"]
+    assert [(b.x0, b.x1) for b in bands] == [(winner.bracket.low, winner.bracket.high)]
+
+
+def test_a_diverged_probe_stands_no_higher_than_where_runs_begin(finished) -> None:
+    ends = [y for t in plot_response(finished).data for y in t.y]
+    firsts = [t.intermediate_values[0] for t in finished.trials if t.intermediate_values]
+    assert max(ends) <= max(firsts)
+    assert plot_response(optuna.create_study()).layout.annotations[0].text.startswith("no probe")

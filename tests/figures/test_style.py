@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from figure_data import data_of
 
-from optuna_bisect.visualization import plot_bracket, plot_curves
+from optuna_bisect.visualization import plot_bracket, plot_curves, plot_response
 
-PLOTS = [plot_bracket, plot_curves]
+PLOTS = [plot_bracket, plot_curves, plot_response]
 
 
 @pytest.mark.parametrize("plot", PLOTS)

@@ -26,7 +26,7 @@ def test_the_trial_carries_the_moves_in_a_few_kilobytes(monkeypatch, tmp_path):
     )
     for step in range(4000):
         scheduler.step(2.0 + math.sin(step / 3) * (step > 600))
-    value = study.trials[0].user_attrs["bisect_adjustment"]
+    value = study.trials[0].system_attrs["bisect:adjustment"]
     assert len(json.dumps(value)) < 6000
     assert value["moves"][-1][0] == 4000
     assert value["moves"][-1][2] == "finished"

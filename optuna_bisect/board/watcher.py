@@ -1,0 +1,69 @@
+"""Publishes a study again while its trials run: a callback is called between trials only."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from optuna_bisect._logger import logger
+from optuna_bisect.trials import internals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from optuna.study import Study
+
+# Seconds between two looks, and those without a running trial after which nobody looks any more.
+_GAP, _PATIENCE = 5.0, 30.0
+# Share of the time that publishing may take.
+_SHARE = 0.05
+_watchers: WeakKeyDictionary[object, dict[int, Watcher]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+class Watcher(threading.Thread):
+    """Looks at a study now and then and publishes it where it has changed."""
+
+    def __init__(self, study: Study, publish: Callable[[Study], None]) -> None:
+        super().__init__(name="optuna_bisect publisher", daemon=True)
+        self._study, self._publish = study, publish
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        """Publish until no trial has run for a while, or the program ends."""
+        gap, seen, active = _GAP, None, time.monotonic()
+        try:
+            while not self._is_over.wait(gap) and time.monotonic() - active < _PATIENCE:
+                trials = internals.all_trials(self._study)
+                state = [(t.state, t.last_step) for t in trials]
+                if any(not t.state.is_finished() for t in trials):
+                    active = time.monotonic()
+                if state == seen:
+                    continue
+                begin, seen = time.monotonic(), state
+                self._publish(self._study)
+                gap = max(_GAP, (time.monotonic() - begin) / _SHARE)
+        except Exception as error:  # noqa: BLE001 (any storage may raise anything)
+            logger.warning(f"The dashboard is not refreshed during trials any more: {error}")
+        finally:
+            internals.storage_of(self._study).remove_session()
+
+    def end(self) -> None:
+        """Stop looking: a thread that is killed while it writes would leave a lock behind."""
+        self._is_over.set()
+        self.join()
+
+
+def watch(study: Study, publish: Callable[[Study], None]) -> None:
+    """Publish a study in the background while its trials run; once for each study."""
+    with _lock:
+        known = _watchers.setdefault(internals.storage_of(study), {})
+        found = known.get(internals.study_id(study))
+        if found is None or not found.is_alive():
+            found = Watcher(study, publish)
+            atexit.register(found.end)
+            found.start()
+            known[internals.study_id(study)] = found

@@ -1,0 +1,106 @@
+"""Where a trial keeps its curves of Phase 2: attributes that no table of trials shows.
+
+Several kilobytes in a user attribute are a cell several screens wide in optuna-dashboard and in
+``optuna trials``. So they are system attributes, which both leave out. The moves of studies made
+before are read from where they were.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from optuna_bisect.fitting.fit import Fit, judge_fit
+from optuna_bisect.trials import attributes, internals
+from optuna_bisect.trials.attribute_types import READERS, read_losses
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import BaseTrial, FrozenTrial
+
+    from optuna_bisect.fitting.loss_log import LossLog
+
+_LOSSES, _ADJUSTMENT = "bisect:losses", "bisect:adjustment"
+_open: WeakKeyDictionary[object, dict[int, LossLog]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+class Losses(NamedTuple):
+    """Both losses of a trial.
+
+    Attributes:
+        first: Training loss before the first update.
+        best: Steps done and value of the lowest validation loss.
+        points: Steps done, training loss, validation loss.
+    """
+
+    first: float
+    best: tuple[int, float]
+    points: tuple[tuple[int, float, float], ...]
+
+    def judge(self) -> Fit | None:
+        """Judge the fit, None where there are too few points."""
+        if not self.points:
+            return None
+        steps, train, val = zip(*self.points)
+        return judge_fit(steps, train, val, initial=self.first, best=self.best)
+
+
+def hold(trial: BaseTrial, log: LossLog) -> None:
+    """Keep a log until the sampler ends the trial: a pruned objective does not come back."""
+    found = internals.live_trial(trial)
+    if found is not None:
+        with _lock:
+            _open.setdefault(found.storage, {})[internals.trial_id(found)] = log
+
+
+def flush(study: Study, trial: FrozenTrial) -> Losses | None:
+    """Write what a trial that ends has seen of its losses, and return it."""
+    with _lock:
+        log = _open.get(internals.storage_of(study), {}).pop(internals.trial_id(trial), None)
+    record = None if log is None else log.to_record()
+    if record is None:
+        return None
+    internals.write_system(study, trial, _LOSSES, _owned(trial, record))
+    return _losses(record)
+
+
+def write_losses(trial: BaseTrial, log: LossLog) -> None:
+    """Write both losses of a running trial."""
+    record = log.to_record()
+    if record is not None:
+        internals.write_hidden(trial, _LOSSES, _owned(trial, record))
+
+
+def write_adjustment(trial: BaseTrial, adjustment: dict[str, Any]) -> None:
+    """Write the moves of a running trial."""
+    internals.write_hidden(trial, _ADJUSTMENT, _owned(trial, adjustment))
+
+
+def losses_of(trial: FrozenTrial) -> Losses | None:
+    """Return both losses of a trial, None where it keeps none of its own."""
+    return _losses(_own(trial, _LOSSES))
+
+
+def adjustment_of(trial: FrozenTrial) -> dict[str, Any] | None:
+    """Return the moves of a trial, None where it made none."""
+    known: dict[str, Any] | None = READERS["adjustment"](_own(trial, _ADJUSTMENT))
+    return known if known is not None else attributes.read(trial).adjustment
+
+
+def _losses(record: Any) -> Losses | None:
+    known = read_losses(record)
+    return None if known is None else Losses(known[0], known[1], tuple(known[2]))
+
+
+def _owned(trial: BaseTrial | FrozenTrial, record: dict[str, Any]) -> dict[str, Any]:
+    return {"number": trial.number} | record
+
+
+def _own(trial: FrozenTrial, key: str) -> Any:
+    """Return a record that was written for this trial, and not for one that it is the clone of."""
+    raw = trial.system_attrs.get(key)
+    if not isinstance(raw, dict) or attributes.read(trial).role is None:
+        return None
+    return raw if raw.get("number") == attributes.noted_number(trial) else None
