@@ -19,10 +19,12 @@ from optuna_dashboard import get_note
 from synthetic_trainer import STEPS, Trainer, make_objective
 
 import optuna_bisect as ob
+from optuna_bisect.board.trial_note import MARK
 from optuna_bisect.dashboard import (
     BRACKET_ID,
     CONFIGURATIONS_ID,
     CURVES_ID,
+    RESPONSE_ID,
     format_note,
     publish,
 )
@@ -79,7 +81,7 @@ def try_to_fetch(url: str) -> Any:
         return None
 
 
-def test_the_server_serves_the_note_and_both_figures(study, server) -> None:
+def test_the_server_serves_the_notes_and_all_figures(study, server) -> None:
     study.optimize(make_objective(Trainer()), n_trials=30)
     publish(study)
     served = fetch(f"{server}/studies/1")
@@ -90,8 +92,10 @@ def test_the_server_serves_the_note_and_both_figures(study, server) -> None:
         assert f"| {trial.number} | {trial.params['lr']:.3g} |" in note
         assert trial.user_attrs["bisect_reason"] in note
     figures = {f["id"]: json.loads(f["graph_object"]) for f in served["plotly_graph_objects"]}
-    assert set(figures) == {BRACKET_ID, CURVES_ID}
+    assert set(figures) == {BRACKET_ID, CURVES_ID, RESPONSE_ID}
     assert all(figure["data"] for figure in figures.values())
+    for trial in served["trials"]:
+        assert trial["note"]["body"].endswith(MARK)
     keys = {attr["key"] for attr in served["trials"][0]["user_attrs"]}
     assert {"bisect_verdict", "bisect_reason", "bisect_low", "bisect_high"} <= keys
 
