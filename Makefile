@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-v
 # Networks as small as these are faster on one thread, and two test workers share two cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: study test soak lint types clean
+.PHONY: study test soak lint types optunahub clean
 
 study: .venv/studies.stamp
 	$(BIN)/python studies/digits.py
@@ -26,6 +26,10 @@ lint: .venv/dev.stamp
 
 types: .venv/dev.stamp
 	$(BIN)/mypy
+
+# The folder of OptunaHub's registry, in build/optunahub.
+optunahub: .venv/dev.stamp
+	$(BIN)/python hub/build.py
 
 clean:
 	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
