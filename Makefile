@@ -16,7 +16,8 @@ study: .venv/studies.stamp
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile --cov --cov-report term
 
-soak: .venv/dev.stamp
+# Ray alone takes 420 MB, so what starts the examples for launchers is installed here only.
+soak: .venv/soak.stamp
 	$(BIN)/python -m pytest -m soak
 
 lint: .venv/dev.stamp
@@ -46,3 +47,7 @@ clean:
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP_INSTALL) -e '.[dev]'
 	touch .venv/studies.stamp $@
+
+.venv/soak.stamp: .venv/dev.stamp
+	$(PIP_INSTALL) -e '.[dev,launchers]'
+	touch $@
