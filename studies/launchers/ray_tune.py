@@ -43,7 +43,7 @@ class UntilFinal(OptunaSearch):
 if __name__ == "__main__":
     sampler = BisectionSampler(probe_steps=25, final_steps=FULL_STEPS // STEPS_PER_REPORT)
     search = UntilFinal(space, metric="loss", mode="min", sampler=sampler)
-    # One trial at a time: else Ray asks for the next one before the last one has ended.
+    # One trial at a time: the search learns from each one before it asks for the next.
     settings = tune.TuneConfig(search_alg=search, num_samples=-1, max_concurrent_trials=1)
     results = tune.Tuner(train, tune_config=settings).fit()
     best = results.get_best_result("loss", "min")

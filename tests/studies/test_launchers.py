@@ -24,8 +24,12 @@ def run(folder: Path, name: str, *arguments: str) -> tuple[str, str]:
         text=True,
         timeout=600,
         check=False,
-        # Ray keeps its results at home.
-        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(folder),  # where Ray keeps its results
+            "RAY_USAGE_STATS_ENABLED": "0",
+        },
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
