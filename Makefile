@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-v
 # Networks as small as these are faster on one thread, and two test workers share two cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: study test soak lint types clean
+.PHONY: study test soak lint types optunahub clean
 
 study: .venv/studies.stamp
 	$(BIN)/python studies/digits.py
@@ -17,7 +17,8 @@ study: .venv/studies.stamp
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report term)
 
-soak: .venv/dev.stamp
+# The examples for launchers want packages of their own; Ray (420 MB) is left to pip install '.[ray]'.
+soak: .venv/soak.stamp
 	$(BIN)/python -m pytest -m soak
 
 lint: .venv/dev.stamp
@@ -27,6 +28,10 @@ lint: .venv/dev.stamp
 
 types: .venv/dev.stamp
 	$(BIN)/mypy
+
+# The folder of OptunaHub's registry, in build/optunahub.
+optunahub: .venv/dev.stamp
+	$(BIN)/python studies/optunahub/build.py
 
 clean:
 	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -43,3 +48,7 @@ clean:
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP_INSTALL) -e '.[dev]'
 	touch .venv/studies.stamp $@
+
+.venv/soak.stamp: .venv/dev.stamp
+	$(PIP_INSTALL) -e '.[dev,launchers]'
+	touch $@

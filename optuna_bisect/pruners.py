@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from optuna.pruners import BasePruner
 
+from optuna_bisect._boosting import warn_of_boosting
 from optuna_bisect._checks import check_direction, check_not_negative
 from optuna_bisect.decisions.configurations import why_behind
 from optuna_bisect.decisions.next_rate import part_of
@@ -74,6 +75,8 @@ class VerdictPruner(BasePruner):
         note_alive(study, trial, attrs.stale_after)
         attrs = note_first_step(study, trial, attrs)
         probe_steps = attrs.probe_steps if attrs.role == "probe" else None
+        if probe_steps is not None:
+            warn_of_boosting(study, trial)
         if not _is_due(trial, probe_steps, attrs.first_step):
             return False
         return self._prune_probe(study, trial, attrs, probe_steps)

@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import os
 import threading
+import warnings
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -43,7 +44,8 @@ def fail_unfinished() -> None:
     """Fail the trials that threads of this process have begun and not ended."""
     for storage, trials in list(_latest.items()):
         for (pid, _), trial_id in trials.items():
-            # Nobody is left to hear what goes wrong here.
-            with contextlib.suppress(Exception):
+            # Nobody is left to hear what goes wrong here, such as that a cluster is gone.
+            with warnings.catch_warnings(), contextlib.suppress(Exception):
+                warnings.simplefilter("ignore")
                 if pid == os.getpid() and not storage.get_trial(trial_id).state.is_finished():
                     storage.set_trial_state_values(trial_id, TrialState.FAIL)

@@ -133,3 +133,10 @@ def test_several_hyperparameters_end_with_the_best_configuration_in_full(tmp_pat
     assert "params={'width'" in winner
     assert final.startswith("{'width'")
     assert float(final.split()[-1]) < 0.3
+
+
+@pytest.mark.soak
+def test_a_scikit_learn_model_whose_accuracy_is_maximised_ends_in_full(tmp_path) -> None:
+    printed = run("partial_fit.py", tmp_path)
+    assert printed.startswith("{'eta0': ")
+    assert float(printed.split()[-1]) > 0.93

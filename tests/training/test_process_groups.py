@@ -237,11 +237,11 @@ def test_accelerates_prepared_scheduler_is_refused_where_it_would_step_twice(tmp
 
 
 def test_the_example_of_several_processes_finds_a_rate_and_ends_on_every_rank(tmp_path) -> None:
-    """With two gloo processes and a small copy of optuna_integration."""
+    """With two gloo processes and ``TorchDistributedTrial`` of optuna_integration."""
     example = HERE.parents[1] / "studies" / "examples" / "distributed.py"
     code = f"""
-import runpy, sys
-sys.path.insert(0, {str(HERE / "integration_copy")!r})
+import optuna, runpy, sys, warnings
+warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # TorchDistributedTrial is
 import torch.distributed as dist
 begin = dist.init_process_group
 dist.init_process_group = lambda backend: begin(
