@@ -12,6 +12,7 @@ from synthetic_trainer import roles, with_role
 from torch.utils.data import DataLoader, TensorDataset
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
+from studies.trainers import compare
 
 lightning = pytest.importorskip("lightning", reason="needs optuna_bisect[lightning]")
 
@@ -161,5 +162,6 @@ def test_the_callback_of_optuna_integration_runs_unchanged() -> None:
 
 @pytest.mark.soak
 def test_fifty_searches_without_a_seed_all_end_with_a_network_that_has_learned() -> None:
-    values = [run_unchanged(seed).best_value for seed in range(50)]
-    assert max(values) < 0.1  # untrained: about 4
+    pytest.importorskip("optuna_integration", reason="needs optuna-integration")
+    values = [compare.search("lightning", "unchanged", seed).best_value for seed in range(50)]
+    assert max(values) < 0.6  # untrained: 2.3
