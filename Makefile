@@ -17,7 +17,7 @@ study: .venv/studies.stamp
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report term)
 
-# The examples for launchers want packages of their own; Ray (420 MB) is left to pip install '.[ray]'.
+# Launchers and Transformers want packages of their own; Ray (420 MB) is left to pip install '.[ray]'.
 soak: .venv/soak.stamp
 	$(BIN)/python -m pytest -m soak
 
@@ -50,5 +50,5 @@ clean:
 	touch .venv/studies.stamp $@
 
 .venv/soak.stamp: .venv/dev.stamp
-	$(PIP_INSTALL) -e '.[dev,launchers]'
+	$(PIP_INSTALL) -e '.[dev,launchers,transformers]'
 	touch $@

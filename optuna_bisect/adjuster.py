@@ -21,7 +21,7 @@ from optuna_bisect.training.adjustment import Adjustment
 from optuna_bisect.training.distributed import refuse_repeats, share_plan
 from optuna_bisect.training.divergence import Diverged
 from optuna_bisect.training.move_log import Entry
-from optuna_bisect.training.param_groups import RateWriter, first_rate, read_rates, write_rates
+from optuna_bisect.training.param_groups import RateWriter, read_rates, write_rates
 from optuna_bisect.training.warmup_check import WarmupCheck
 from optuna_bisect.trials import attributes
 
@@ -68,8 +68,7 @@ class BisectionLR(LRScheduler):
             first weights; this share of it is one leg. 0: no race.
         sync: Whether all processes of a group of torch train one model: each of them makes the
             scheduler and calls ``step``, and rank 0 decides. False: each has a run of its own.
-        options: Options of the feedback: see ``optuna_bisect.feedback.settings.Settings``.
-            ``feedback=False`` leaves decay, anneal and restoring.
+        options: See ``optuna_bisect.feedback.settings``; ``feedback=False`` leaves decay and anneal.
 
     Raises:
         ValueError: If a value is outside its range, or ``start_lr`` outside the bracket.
@@ -124,8 +123,7 @@ class BisectionLR(LRScheduler):
         self._steps_per_call, self._length = steps_per_call, final_steps
         self._trial: BaseTrial | None = None
         self._is_active = True
-        self._warmup_check = WarmupCheck(None)
-        self._rates = RateWriter(optimizer)
+        self._rates, self._warmup_check = RateWriter(optimizer), WarmupCheck(None)
         self._set_rate()
 
     @classmethod
@@ -153,8 +151,7 @@ class BisectionLR(LRScheduler):
             records.hold(trial, scheduler._run.losses)
             return scheduler
         rates = read_rates(optimizer)
-        idle = {"bracket": None, "start_lr": first_rate(optimizer), "probe_steps": None}
-        scheduler = cls(optimizer, **(options | idle | {"final_steps": None, "restore": None}))
+        scheduler = cls(optimizer, **run_options.idle_options(optimizer, options))
         scheduler._is_active, scheduler._length = False, plan.final_steps
         if options.get("restore") is not None:
             scheduler._run.keep_nothing()
@@ -213,8 +210,7 @@ class BisectionLR(LRScheduler):
                 a whole number, which is an epoch in torch's own schedulers.
             RuntimeError: If not every process of the run calls it, or one calls it repeatedly.
         """
-        loss = run_options.check_loss(train_loss)
-        val_loss = run_options.check_validation_loss(val_loss)
+        loss, val_loss = run_options.check_losses(train_loss, val_loss)
         refuse_repeats()
         self.last_epoch += 1
         run_options.check_length(self.last_epoch, self._steps_per_call, self._length)

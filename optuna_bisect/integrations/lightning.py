@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightning
     """Reports the training loss of a trial, ends it where it is pruned, and sets its rate.
 
-    Steps are updates; the ``Trainer`` is set up for the full run in every trial. With several
-    processes (``ddp_spawn``) use a database, and call ``check_pruned`` after ``fit``.
+    Steps are updates; the ``Trainer`` is set up for the full run in every trial. It trains in one
+    process: several are refused, as a trial that only one of them prunes would never end.
 
     Args:
         trial: The trial.
@@ -44,6 +44,11 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Take the rate in hand; the module's own schedule would set it as well."""
+        if trainer.world_size > 1:
+            raise ValueError(
+                f"BisectionCallback trains in one process but got {trainer.world_size}; for several "
+                "use studies/examples/distributed.py."
+            )
         n_own = len(trainer.optimizers), len(trainer.lr_scheduler_configs)
         if self._adjust and n_own != (1, 0):
             raise ValueError(
@@ -65,16 +70,9 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
             return
         loss, self._losses = sum(self._losses) / len(self._losses), []
         if self._reports.add(loss):
-            trainer.should_stop = True
-            if trainer.world_size == 1:
-                raise optuna.TrialPruned
+            raise optuna.TrialPruned
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Keep the validation loss for the next decision about the rate."""
         if self._reports is not None:  # in a run, and not in the check of sanity before it
             self._reports.val_loss = trainer.callback_metrics.get(self._monitor)
-
-    def check_pruned(self) -> None:
-        """Raise ``TrialPruned`` in the process that has started the others."""
-        if self._trial.should_prune():
-            raise optuna.TrialPruned

@@ -96,9 +96,12 @@ def check_number_or_tensor(name: str, loss: object) -> float | torch.Tensor:
     return found
 
 
-def check_validation_loss(loss: object) -> float | torch.Tensor | None:
-    """Return a validation loss, None where there is none."""
-    return None if loss is None else check_number_or_tensor("val_loss", loss)
+def check_losses(
+    train_loss: float | torch.Tensor | None, val_loss: object
+) -> tuple[float | torch.Tensor, float | torch.Tensor | None]:
+    """Return both losses; there may be no validation loss."""
+    loss = check_loss(train_loss)
+    return loss, None if val_loss is None else check_number_or_tensor("val_loss", val_loss)
 
 
 def check_last_epoch(state_dict: dict[str, Any]) -> int:
@@ -187,6 +190,12 @@ def plan_options(
         "leg_fraction": 0.0,
         **chosen,
     }
+
+
+def idle_options(optimizer: Optimizer, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a scheduler that leaves the rate as it is."""
+    unknown = dict.fromkeys(("bracket", "probe_steps", "final_steps", "restore"))
+    return {**chosen, **unknown, "start_lr": first_rate(optimizer)}
 
 
 def default_interval(probe_steps: int | None, final_steps: int | None) -> int:

@@ -9,6 +9,7 @@ from synthetic_trainer import roles, with_role
 
 from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
 
+pytestmark = pytest.mark.soak  # a minute, most of it imports
 transformers = pytest.importorskip("transformers", reason="needs optuna_bisect[transformers]")
 pytest.importorskip("accelerate", reason="needs optuna_bisect[transformers]")
 
