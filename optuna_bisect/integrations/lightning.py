@@ -46,8 +46,8 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
         """Take the rate in hand; the module's own schedule would set it as well."""
         if trainer.world_size > 1:
             raise ValueError(
-                f"BisectionCallback trains in one process but got {trainer.world_size}; for several "
-                "use studies/examples/distributed.py."
+                f"BisectionCallback trains in one process but got {trainer.world_size}; "
+                "for several use studies/examples/distributed.py."
             )
         n_own = len(trainer.optimizers), len(trainer.lr_scheduler_configs)
         if self._adjust and n_own != (1, 0):
