@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from optuna_bisect._checks import check_number, number_of, optional, wrong
 from optuna_bisect.feedback.trend_tests import critical_value, trend
 from optuna_bisect.verdicts.curve import N_AVERAGED, Curve, noise_of
 from optuna_bisect.verdicts.shape import LOST_SHARE, SIGNIFICANCE, is_flat, late_share_of
@@ -81,19 +83,48 @@ def judge_fit(
     Returns:
         The judgement; None where there are fewer than six pairs of finite losses.
     """
-    known = [
-        (s, t, v)
-        for s, t, v in zip(steps, train_losses, val_losses, strict=True)
-        if math.isfinite(t) and math.isfinite(v)
-    ]
+    start = optional(check_number, "initial", initial)
+    known = _finite_pairs(steps, train_losses, val_losses)
+    lowest = None if best is None else _check_numbers("best", best, 2)
     if len(known) < LEAST_POINTS:
         return None
     at, train, val = (tuple(column) for column in zip(*known))
-    lowest = min(zip(val, at))
-    best_step, best_val = best or (lowest[1], lowest[0])
-    start = max(train[0], val[0]) if initial is None else initial
+    best_val, best_step = lowest[::-1] if lowest else min(zip(val, at))
+    start = max(train[0], val[0]) if start is None else start
     name, reason = _judge(Curve(at, train), Curve(at, val), start)
-    return Fit(name, reason, best_step, best_val)
+    return Fit(name, reason, int(best_step), best_val)
+
+
+def _finite_pairs(
+    steps: object, train_losses: object, val_losses: object
+) -> list[tuple[int, float, float]]:
+    """Return steps with both losses, where both are finite."""
+    at = _check_numbers("steps", steps)
+    train = _check_numbers("train_losses", train_losses)
+    val = _check_numbers("val_losses", val_losses)
+    if not len(at) == len(train) == len(val):
+        lengths = f"{len(at)}, {len(train)} and {len(val)}"
+        raise ValueError(
+            f"steps, train_losses and val_losses must have one length but got {lengths}."
+        )
+    if not all(map(math.isfinite, at)) or sorted(at) != at:
+        raise wrong("steps", "be finite and ascend", steps)
+    pairs = zip(at, train, val)
+    return [(int(s), t, v) for s, t, v in pairs if math.isfinite(t) and math.isfinite(v)]
+
+
+def _check_numbers(name: str, values: Any, length: int | None = None) -> list[float]:
+    """Return numbers as a list, of a certain length where one is given."""
+    try:
+        # What may be iterated need not end.
+        found = [number_of(value) for value in islice(values, len(values))]
+    except TypeError:
+        found = [None]
+    numbers = [number for number in found if number is not None]
+    if len(numbers) < len(found) or length not in (None, len(numbers)):
+        expected = "be numbers" if length is None else f"be {length} numbers"
+        raise wrong(name, expected, values)
+    return numbers
 
 
 def _judge(train: Curve, val: Curve, initial: float) -> tuple[FitName, str]:

@@ -199,10 +199,18 @@ def _collect() -> dict[str, Callable[[Any], Any]]:
     add("Winner", list(winner), partial(_call, ob.Winner, **winner))
     add("trial_plan", ["trial"], partial(_call, ob.trial_plan))
     add("find_winner", ["study"], partial(_call, ob.find_winner))
+    add("diagnose", ["study"], partial(_call, ob.diagnose))
+    six = list(range(6))
+    series: dict[str, Any] = dict.fromkeys(("steps", "train_losses", "val_losses"), six)
+    others = {"initial": None, "best": None}
+    add("judge_fit", [*series, *others], partial(_call, ob.judge_fit, **series, **others))
+    fit = {"name": "good fit", "reason": "why", "best_step": 1, "best_val_loss": 0.1}
+    add("Fit", list(fit), partial(_call, ob.Fit, **fit))
     add("from_study", ["previous"], partial(_call, ob.BisectionSampler.from_study))
     for plot in (visualization.plot_bracket, visualization.plot_curves,
                  visualization.plot_configurations, visualization.plot_parallel_coordinate,
-                 visualization.plot_adjustment, dashboard.publish):  # fmt: skip
+                 visualization.plot_response, visualization.plot_adjustment,
+                 dashboard.publish):  # fmt: skip
         add(plot.__name__, ["study"], partial(_call, plot))
     return calls
 
