@@ -46,8 +46,10 @@ def top_rung(probe_steps: int | None, final_steps: int | None, n_rungs: int) -> 
     """Return the highest rung whose probes are still much shorter than the full run."""
     if probe_steps is None or final_steps is None:
         return 0
-    limit = _LONGEST_SHARE * final_steps
-    return max(r for r in range(n_rungs) if r == 0 or rung_steps(probe_steps, r) <= limit)
+    limit, rung = _LONGEST_SHARE * final_steps, 0
+    while rung + 1 < n_rungs and rung_steps(probe_steps, rung + 1) <= limit:
+        rung += 1
+    return rung
 
 
 def agree(a: Values, b: Values) -> bool:

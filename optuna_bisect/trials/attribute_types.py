@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LARGEST = sys.float_info.max
+# Each rung is three times as long as the one below: no run reaches this one.
+_HIGHEST_RUNG = 64
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 # What ends in the number of a thread.
 _WORKER = re.compile(r".*:[0-9]{1,20}", re.DOTALL)
@@ -48,6 +50,11 @@ def _whole(value: Any) -> int | None:
 
 def _index(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value <= MOST else None
+
+
+def _rung(value: Any) -> int | None:
+    found = _index(value)
+    return found if found is not None and found <= _HIGHEST_RUNG else None
 
 
 def _flag(value: Any) -> bool | None:
@@ -124,7 +131,8 @@ READERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
         ("probe_steps", "final_steps", "max_probes", "n_configurations", "n_rungs"), _count
     ),
-    **dict.fromkeys(("number", "seed", "winner", "judge", "search", "rung"), _index),
+    **dict.fromkeys(("number", "seed", "winner", "judge", "search"), _index),
+    "rung": _rung,
     **dict.fromkeys(("confidence", "cool_down"), _share),
     **dict.fromkeys(("first_step", "side"), _whole),
     "asked": _flag,

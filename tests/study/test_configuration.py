@@ -22,7 +22,7 @@ def probe(number: int, search: int | None, **others: Any) -> Probe:
     return Probe(number, 1e-3, search=search, others=others)
 
 
-@given(st.integers(1, 1000), st.integers(1, 10**6), st.integers(1, 9))
+@given(st.integers(1, 1000), st.integers(1, 10**6), st.integers(1, 9) | st.just(10**300))
 def test_probes_on_the_top_rung_are_at_most_half_a_full_run(probe_steps, final_steps, n) -> None:
     top = top_rung(probe_steps, final_steps, n)
     assert 0 <= top < n

@@ -189,3 +189,8 @@ def test_a_worker_that_is_no_string_stops_no_other_worker() -> None:
         study = with_attributes({}, {"bisect_worker": value})
         study.optimize(make_objective(), n_trials=1)
         assert study.trials[-1].state.is_finished()
+
+
+@pytest.mark.parametrize(("rung", "known"), [(0, 0), (2, 2), (64, 64), (65, None), (2**62, None)])
+def test_a_rung_that_no_run_reaches_is_ignored(rung, known) -> None:
+    assert READERS["rung"](rung) == known
