@@ -102,7 +102,7 @@ def search(data: Data, told: str) -> tuple[Run, float]:
 def train_at(data: Data, rate: float, told: str) -> Run:
     """Train at a rate of one's own, in a study of another sampler."""
     rows: list[tuple[int, float, float]] = []
-    study = optuna.create_study(sampler=BisectionSampler(probe_steps=FULL_STEPS))
+    study = optuna.create_study(sampler=BisectionSampler(probe_steps=FULL_STEPS, seed=0))
     study.enqueue_trial({"lr": rate})
     study.optimize(Objective(data), n_trials=1)
     both = losses_of(study.trials[0])

@@ -31,8 +31,9 @@ _SURE = critical_value(0.05)
 _LOST = 0.02
 # Where less than this share of what was learned holds for new data, the rest was learned by heart.
 _CARRIED = 0.5
-# A straight descent makes half of its progress in its second half, a flattened one hardly any.
-_LATE = 1 / 3
+# A straight descent makes half of its progress in its second half, a third where the rate falls to
+# zero there; a flattened one makes hardly any.
+_LATE = 1 / 4
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def judge_fit(
 
     Over-fitting is a validation loss that rises beyond its noise while the training loss falls, or
     one that has less than half of the training loss's progress. Under-fitting is a training loss
-    that has hardly moved, or two losses of which a third of the progress came in the second half.
+    that has hardly moved, or two losses that made a quarter of their progress in the second half.
     A model too small for its data flattens as a good fit does: one run alone cannot tell.
 
     Args:
