@@ -19,8 +19,10 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
 
 
 def draw(lines: Sequence[Line]) -> go.Figure:
-    """Draw one line a method, over the budgets that our own was run at."""
-    budgets = {line.budget for line in lines if isinstance(METHODS[line.method], Ours)}
+    """Draw one line a method, over the budgets that our own was run at in all pairs."""
+    ours = [line for line in lines if isinstance(METHODS[line.method], Ours)]
+    n_pairs = max((line.n for line in ours), default=0)
+    budgets = {line.budget for line in ours if line.n == n_pairs}
     lines = [line for line in lines if line.budget in budgets]
     figure = go.Figure()
     figure.add_hline(y=1, line={"color": GREY, "width": 1, "dash": "dot"})
