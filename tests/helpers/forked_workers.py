@@ -152,7 +152,13 @@ def _work(url: str, options: dict[str, Any], study: str, settings: dict[str, Any
         )
     shift_clock(settings.pop("hours_ahead", 0))
     try:
-        join_study(_open(url, options), study, **settings).optimize(run)
+        storage = _open(url, options)
+    except Exception:  # noqa: BLE001 (that is between Optuna and the server)
+        traceback.print_exc()
+        sys.stderr.write("ended before the storage was open\n")
+        os._exit(1)
+    try:
+        join_study(storage, study, **settings).optimize(run)
     except BaseException as error:  # noqa: BLE001 (nothing may reach the parent's code)
         traceback.print_exc()
         sys.stderr.write(f"ended by {type(error).__name__}\n")
