@@ -31,8 +31,7 @@ def format_trial_note(summary: Summary, row: Row) -> str:
         told = "Limits of its rate" if row.is_final else "Proposed from the bracket"
         parts.append(f"{told}: {row.bracket.low:.3g} .. {row.bracket.high:.3g}.")
     if row.fit is not None:
-        told = str(row.fit)
-        parts.append(f"{told[0].upper()}{told[1:]}.")
+        parts.append(row.fit.sentence)
     if chart := draw_chart(row, _beside(summary, row), sign=sign):
         parts.append(f"```\n{chart}\n```")
     if moves := (row.adjustment or {}).get("moves"):

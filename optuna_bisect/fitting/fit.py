@@ -58,6 +58,12 @@ class Fit:
         best = f"{self.best_val_loss:.4g}, after {self.best_step} steps"
         return f"{self.name}: {self.reason}; the validation loss was lowest, {best}"
 
+    @property
+    def sentence(self) -> str:
+        """The same with a capital letter and a full stop."""
+        text = str(self)
+        return f"{text[0].upper()}{text[1:]}."
+
 
 def judge_fit(
     steps: Sequence[int],

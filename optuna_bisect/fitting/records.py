@@ -60,10 +60,15 @@ def flush(study: Study, trial: FrozenTrial) -> Losses | None:
     with _lock:
         log = _open.get(internals.storage_of(study), {}).pop(internals.trial_id(trial), None)
     record = None if log is None else log.to_record()
-    if record is None:
-        return None
-    internals.write_system(study, trial, _LOSSES, _owned(trial, record))
+    if record is not None:
+        internals.write_system(study, trial, _LOSSES, _owned(trial, record))
     return _losses(record)
+
+
+def fit_of(log: LossLog) -> Fit | None:
+    """Judge a run by what its log has seen, None where it was hardly validated."""
+    losses = _losses(log.to_record())
+    return None if losses is None else losses.judge()
 
 
 def write_losses(trial: BaseTrial, log: LossLog) -> None:

@@ -10,7 +10,6 @@ from optuna_bisect.feedback.engine import advance, begin_race, end_race, rate
 from optuna_bisect.feedback.settings import Settings
 from optuna_bisect.feedback.state import State, pack, unpack
 from optuna_bisect.fitting import records
-from optuna_bisect.fitting.fit import Fit, judge_fit
 from optuna_bisect.fitting.loss_log import LossLog
 from optuna_bisect.training.distributed import is_group, meet, share
 from optuna_bisect.training.divergence import divergence
@@ -136,7 +135,7 @@ class Adjustment:
         )
         if self.state.signals & {"leg", "settled"}:
             self.losses.begin_anew()
-        fit = self._fit() if "finished" in self.state.signals else None
+        fit = records.fit_of(self.losses) if "finished" in self.state.signals else None
         self.log.record(step, self.rate(step), self.state.events, is_restored=is_restored, fit=fit)
         if trial is not None and (self.state.events or step >= _LONGER * self._published):
             self._published = step
@@ -145,14 +144,6 @@ class Adjustment:
         if snapshot is None and "collapse" in self.state.signals and not losses.is_finite:
             raise divergence(step, lr, trial)
         return is_restored
-
-    def _fit(self) -> Fit | None:
-        """Judge the fit of the whole run, None where it was hardly validated."""
-        record = self.losses.to_record()
-        if record is None:
-            return None
-        points = zip(*record["points"], strict=True)
-        return judge_fit(*points, initial=record["first"], best=tuple(record["best"]))
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the weights as plain numbers and strings in plain containers."""

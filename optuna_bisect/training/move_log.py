@@ -64,7 +64,7 @@ class MoveLog:
             is_back = is_restored and event.signal in ("stall", "collapse")
             reason = event.reason + (" The last good weights are back." if is_back else "")
             if fit is not None and event.signal == "finished":
-                reason += f" {_sentence(fit)}"
+                reason += f" {fit.sentence}"
             self.entries.append(Entry(step, lr, event.signal, reason))
         if not self.path or step - self.path[-1][0] >= self.every:
             self.path = [*self.path, (step, lr)]
@@ -86,11 +86,6 @@ class MoveLog:
     def from_state_dict(cls, state_dict: dict[str, Any]) -> MoveLog:
         """Go on where ``state_dict`` was taken."""
         return cls(**(state_dict | {"entries": [Entry(*e) for e in state_dict["entries"]]}))
-
-
-def _sentence(fit: Fit) -> str:
-    text = str(fit)
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _short(lr: float) -> float:

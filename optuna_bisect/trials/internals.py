@@ -180,16 +180,16 @@ def new_study(
         )
     finally:
         log.setLevel(level)
-    for key, value in study._storage.get_study_system_attrs(study._study_id).items():
+    for key, value in study_attributes(study).items():
         if key.startswith(_STATE):
-            new._storage.set_study_system_attr(new._study_id, key.removeprefix(_STATE), value)
+            set_study_attribute(new, key.removeprefix(_STATE), value)
     return new
 
 
 def keep_state(study: Study, other: Study) -> None:
     """Keep on a study what a sampler wrote on another one: the place in a sequence, for one."""
-    for key, value in other._storage.get_study_system_attrs(other._study_id).items():
-        study._storage.set_study_system_attr(study._study_id, _STATE + key, value)
+    for key, value in study_attributes(other).items():
+        set_study_attribute(study, _STATE + key, value)
 
 
 def give_params(study: Study, trial: FrozenTrial, other: FrozenTrial) -> None:
