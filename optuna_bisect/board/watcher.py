@@ -31,16 +31,18 @@ class Watcher(threading.Thread):
         super().__init__(name="optuna_bisect publisher", daemon=True)
         self._study, self._publish = study, publish
         self._is_over = threading.Event()
+        self.is_needed = True
+        self._active = time.monotonic()
 
     def run(self) -> None:
         """Publish until no trial has run for a while, or the program ends."""
-        gap, seen, active = _GAP, None, time.monotonic()
+        gap, seen = _GAP, None
         try:
-            while not self._is_over.wait(gap) and time.monotonic() - active < _PATIENCE:
+            while not self._is_over.wait(gap):
                 trials = internals.all_trials(self._study)
+                if self._is_idle(any(not t.state.is_finished() for t in trials)):
+                    return
                 state = [(t.state, t.last_step) for t in trials]
-                if any(not t.state.is_finished() for t in trials):
-                    active = time.monotonic()
                 if state == seen:
                     continue
                 begin, seen = time.monotonic(), state
@@ -49,7 +51,21 @@ class Watcher(threading.Thread):
         except Exception as error:  # noqa: BLE001 (any storage may raise anything)
             logger.warning(f"The dashboard is not refreshed during trials any more: {error}")
         finally:
+            self.is_needed = False
             internals.storage_of(self._study).remove_session()
+
+    def stay(self) -> None:
+        """Begin the wait for a running trial again; the caller holds the lock."""
+        self._active = time.monotonic()
+
+    def _is_idle(self, is_running: bool) -> bool:
+        """Tell whether a look that found no running trial comes too long after the last sign."""
+        with _lock:  # who asks meanwhile is told, and starts the next watcher
+            if is_running:
+                self.stay()
+            elif time.monotonic() - self._active >= _PATIENCE:
+                self.is_needed = False
+            return not self.is_needed
 
     def end(self) -> None:
         """Stop looking: a thread that is killed while it writes would leave a lock behind."""
@@ -62,8 +78,9 @@ def watch(study: Study, publish: Callable[[Study], None]) -> None:
     with _lock:
         known = _watchers.setdefault(internals.storage_of(study), {})
         found = known.get(internals.study_id(study))
-        if found is None or not found.is_alive():
-            found = Watcher(study, publish)
-            atexit.register(found.end)
-            found.start()
-            known[internals.study_id(study)] = found
+        if found is not None and found.is_needed:
+            found.stay()
+            return
+        known[internals.study_id(study)] = found = Watcher(study, publish)
+        atexit.register(found.end)
+        found.start()

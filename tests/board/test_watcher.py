@@ -69,6 +69,23 @@ def test_one_study_has_one_thread_and_it_ends_with_the_program() -> None:
     assert not threads()
 
 
+def test_a_slow_page_does_not_end_the_refreshing_of_a_trial_that_runs(monkeypatch) -> None:
+    monkeypatch.setattr(watcher, "_PATIENCE", 2 * GAP)
+    study = optuna.create_study()
+    trial, said = study.ask(), []
+
+    def write(study: optuna.Study) -> None:
+        said.append(study.trials[0].last_step)
+        time.sleep(6 * GAP)
+
+    watcher.watch(study, write)
+    for step in range(3):
+        trial.report(1.0, step)
+        wait_for(lambda step=step: step in said)
+    study.tell(trial, 1.0)
+    wait_for(lambda: not threads())
+
+
 def test_a_storage_that_fails_stops_the_thread_and_nothing_else(caplog) -> None:
     study = optuna.create_study()
     study.ask()
