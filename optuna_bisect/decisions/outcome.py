@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.search.effect import carried_over, has_no_effect
 from optuna_bisect.search.parabola import fit_rate
 from optuna_bisect.search.proposal import propose
+from optuna_bisect.verdicts.comparison import SAME_END, gap_between
+from optuna_bisect.verdicts.curve import N_AVERAGED
 
 if TYPE_CHECKING:
     from optuna_bisect.search.evidence import Evidence
@@ -151,4 +155,27 @@ def _status_of(evidence: Evidence, *, converged: bool, has_final: bool) -> str:
         return HIGH_EDGE
     if not has_final:
         return OPEN_ENDED
-    return CONVERGED if converged else EXHAUSTED
+    return (_alike(evidence) or CONVERGED) if converged else EXHAUSTED
+
+
+def _alike(evidence: Evidence) -> str | None:
+    """Name the rates whose probes ended as low as the winner's; None where there are none."""
+    best, initial = evidence.incumbent, evidence.initial
+    if best is None or initial is None or best.value is not None:
+        return None
+    end = best.compared(evidence.horizon)
+    within = SAME_END * (initial - float(np.mean(end.losses[-N_AVERAGED:])))
+    rates = {
+        probe.rate
+        for i, probes in evidence.seen.items()
+        for probe in probes
+        if i != evidence.grid.nearest(best.rate)
+        and probe.is_full
+        and probe.is_finite
+        and probe.value is None
+        and gap_between(probe.compared(evidence.horizon), end, initial).difference < within
+    }
+    if not rates:
+        return None
+    named = ", ".join(f"{rate:.3g}" for rate in sorted(rates))
+    return f"converged: {named} ended within {SAME_END:.0%} of its progress, the rest is worse"

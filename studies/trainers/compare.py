@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 RESULTS = Path(__file__).with_name("results.csv")
-PROBE_STEPS = {"lightning": 46, "keras": 46, "transformers": 40}
 FULL_STEPS = {"lightning": 460, "keras": 460, "transformers": 600}
 # Half a decade apart; AdamW takes lower ones than plain descent.
 LOWEST = {"lightning": 1e-3, "keras": 1e-3, "transformers": 1e-4}
 RATES = {client: [low * 10 ** (k / 2) for k in range(9)] for client, low in LOWEST.items()}
+# Steps of a probe, by client and method.
 METHODS = {
-    "lightning": ("unchanged", "callback"),
-    "keras": ("unchanged", "callback"),
-    "transformers": (
-        "unchanged",
-        "unchanged, linear",
-        "callback",
-        "callback, evaluated",
-        "callback, evaluated, own linear",
-    ),
+    "lightning": {"unchanged": 46, "callback": 46},
+    "keras": {"unchanged": 46, "callback": 46},
+    "transformers": {
+        "unchanged": 40,
+        "unchanged, linear": 40,
+        "callback": 120,
+        "callback, probes of 40": 40,
+        "callback, probes of 40, evaluated": 40,
+    },
 }
 
 
@@ -57,7 +57,7 @@ def search(client: str, method: str, seed: int) -> optuna.Study:
     storage = optuna.storages.InMemoryStorage()
     kept = {"storage": storage, "study_name": "compared", "pruner": VerdictPruner()}
     schedule = {"final_schedule": "linear"} if "linear" in method else {}
-    steps = {"probe_steps": PROBE_STEPS[client], "final_steps": FULL_STEPS[client]}
+    steps = {"probe_steps": METHODS[client][method], "final_steps": FULL_STEPS[client]}
     if client == "transformers":
         search_transformers(method, seed, BisectionSampler(seed=seed, **steps, **schedule), kept)
         return optuna.load_study(study_name="compared", storage=storage)
@@ -79,9 +79,9 @@ def search_transformers(method: str, seed: int, sampler: BisectionSampler, kept:
     callbacks, space = [], example.space
     if "callback" in method:
         ours = import_module("optuna_bisect.integrations.transformers")
-        callbacks = [ours.BisectionCallback(adjust="linear" not in method)]
+        callbacks = [ours.BisectionCallback()]
         space = callbacks[0].watch(space)
-    if method != "callback":
+    if "unchanged" in method or "evaluated" in method:
         arguments |= {"eval_strategy": "steps", "eval_steps": 10, "eval_on_start": True}
     example.make_trainer(callbacks, **arguments).hyperparameter_search(
         hp_space=space, backend="optuna", n_trials=30, sampler=sampler, **kept

@@ -80,6 +80,33 @@ def test_the_winner_is_found_with_its_bracket_and_the_final_trial_is_the_best() 
     assert study.best_trial.user_attrs["bisect_start_lr"] == pytest.approx(winner.lr)
 
 
+def test_a_rate_that_ended_as_low_is_named_and_not_called_worse() -> None:
+    def plateau(trial: optuna.Trial) -> float:
+        offset = math.log10(trial.suggest_float("lr", 1e-5, 1e-1, log=True) / 2e-3)
+        for step in range(0, 1001, 50):
+            loss = 1 + 1.3 * math.exp(-0.05 * 10 ** -(offset**2) * step)
+            trial.report(loss, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return loss
+
+    sampler = BisectionSampler(probe_steps=1000, final_steps=1001)
+    study = optuna.create_study(sampler=sampler, pruner=VerdictPruner())
+    study.optimize(plateau)
+    winner = find_winner(study)
+    assert winner is not None
+    alike = [
+        trial.params["lr"]
+        for trial in study.trials
+        if trial.user_attrs.get("bisect_verdict") == "balanced" and trial.number != winner.number
+    ]
+    assert alike
+    names = ", ".join(f"{rate:.3g}" for rate in sorted(alike))
+    assert winner.status == (
+        f"converged: {names} ended within 1% of its progress, the rest is worse"
+    )
+
+
 @pytest.mark.parametrize(("best", "status"), [(1e-9, LOW_EDGE), (1e3, HIGH_EDGE)])
 def test_an_optimum_outside_the_range_is_reported_at_its_edge(best: float, status: str) -> None:
     winner = find_winner(search(best))
