@@ -17,7 +17,7 @@ def objective(trial: optuna.Trial) -> float:
     lr = trial.suggest_float("lr", 1e-6, 10.0, log=True)
     torch.manual_seed(trial_plan(trial).seed)  # all probes get the same weights and batches
     model = torch.nn.Sequential(torch.nn.Linear(10, 64), torch.nn.ReLU(), torch.nn.Linear(64, 1))
-    optimizer = torch.optim.SGD(model.parameters(), lr)
+    optimizer = torch.optim.Adam(model.parameters(), lr)
     scheduler = BisectionLR.for_trial(optimizer, trial, restore=(model, optimizer))
     for step in range(FULL_STEPS):
         batch = torch.randint(len(x), (128,))
