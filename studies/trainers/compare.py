@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import runpy
 import statistics
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 RESULTS = Path(__file__).with_name("results.csv")
-FULL_STEPS = {"lightning": 460, "keras": 460, "transformers": 600}
+FULL_STEPS = {"lightning": 460, "keras": 460, "transformers": 600, "scikit-learn": 1000}
 # Half a decade apart; AdamW takes lower ones than plain descent.
-LOWEST = {"lightning": 1e-3, "keras": 1e-3, "transformers": 1e-4}
+LOWEST = {"lightning": 1e-3, "keras": 1e-3, "transformers": 1e-4, "scikit-learn": 1e-4}
 RATES = {client: [low * 10 ** (k / 2) for k in range(9)] for client, low in LOWEST.items()}
 # Steps of a probe, by client and method.
 METHODS = {
@@ -38,11 +39,15 @@ METHODS = {
         "callback, probes of 40": 40,
         "callback, probes of 40, evaluated": 40,
     },
+    "scikit-learn": {"partial_fit": 50},
 }
 
 
 def run_fixed(client: str, rate: float, seed: int) -> float:
     """Return the validation loss of a full run at a rate, with the trainer's own schedule."""
+    if client == "scikit-learn":
+        trial = optuna.trial.FixedTrial({"eta0": rate}, number=seed)
+        return 1 - run_sklearn()["objective"](trial)
     example = load(client)
     if client == "transformers":
         trainer = example.make_trainer(learning_rate=rate, seed=seed, disable_tqdm=True)
@@ -54,6 +59,8 @@ def run_fixed(client: str, rate: float, seed: int) -> float:
 
 def search(client: str, method: str, seed: int) -> optuna.Study:
     """Run a study as a user would, until it ends by itself or after 30 trials."""
+    if client == "scikit-learn":
+        return run_sklearn()["study"]
     storage = optuna.storages.InMemoryStorage()
     kept = {"storage": storage, "study_name": "compared", "pruner": VerdictPruner()}
     schedule = {"final_schedule": "linear"} if "linear" in method else {}
@@ -88,6 +95,11 @@ def search_transformers(method: str, seed: int, sampler: BisectionSampler, kept:
     )
 
 
+def run_sklearn() -> dict[str, Any]:
+    """Run the example for ``partial_fit``, which draws its own seed; its value is an accuracy."""
+    return runpy.run_path(str(Path(__file__).parents[1] / "examples" / "partial_fit.py"))
+
+
 def unchanged(client: str) -> Callable[[optuna.Trial], float]:
     """Return an objective with the pruning callback of optuna-integration."""
     theirs, example = import_module("optuna_integration"), load(client)
@@ -119,14 +131,15 @@ def measure(client: str, method: str, seed: int) -> dict[str, object]:
     study = search(client, method, seed)
     attrs = [t.user_attrs for t in study.trials]
     final = [t for t, a in zip(study.trials, attrs) if a.get("bisect_role") == "final"]
-    full = load(client).EPOCHS if "unchanged" in method and client != "transformers" else None
+    has_epochs = method == "unchanged" and client in {"lightning", "keras"}
+    full = load(client).EPOCHS if has_epochs else None
     paid = sum((t.last_step or 0) + 1 for t in study.trials) / (full or FULL_STEPS[client])
     return {
         "client": client,
         "method": method,
         "seed": seed,
         "rate": study.best_trial.params[next(iter(study.best_trial.params))],
-        "loss": study.best_value,
+        "loss": 1 - study.best_value if client == "scikit-learn" else study.best_value,
         "paid": paid,
         "n_trials": len(study.trials),
         "ended": len(final) == 1 and study.trials[-1].state.name == "COMPLETE",
