@@ -10,7 +10,6 @@ all three. Run from the repository root, some seconds:
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -161,13 +160,9 @@ def sentence(runs: Sequence[Run]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run, draw and say it."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--output", type=Path, default=FIGURE, help=".png or .html")
-    options = parser.parse_args(argv)
-    torch.set_num_threads(1)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    output = figure_file.start(__doc__, FIGURE, argv)
     runs = collect()
-    figure_file.write_small(draw(runs), options.output, 1000, 430)
+    figure_file.write_small(draw(runs), output, 1000, 430)
     for run in runs:
         print(f"{run.told}: {run.fit}")
     print(sentence(runs))

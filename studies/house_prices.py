@@ -10,13 +10,10 @@ printed. Run from the repository root, some seconds:
 
 from __future__ import annotations
 
-import argparse
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import optuna
-import torch
 from plotly.subplots import make_subplots
 
 from studies.house_prices_runs import N_EPOCHS, RATES, Findings, collect
@@ -140,13 +137,9 @@ def _add_response(figure: go.Figure, found: Findings) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run, draw and say it."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--output", type=Path, default=FIGURE, help=".png or .html")
-    options = parser.parse_args(argv)
-    torch.set_num_threads(1)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    output = figure_file.start(__doc__, FIGURE, argv)
     found = collect()
-    figure_file.write_small(draw(found), options.output, 1000, 430)
+    figure_file.write_small(draw(found), output, 1000, 430)
     print_table(found)
     print(sentence(found))
 

@@ -6,5 +6,5 @@ The files:
     networks         small networks for them
     probe_searches   searches over short runs: a grid, TPE with the median pruner, ours
     csv_rows         rows of results in a CSV file, to which a run that goes on appends
-    figure_file      writes a figure as a picture or as a page
+    figure_file      starts a study that writes a figure, and writes it as a picture or as a page
 """
