@@ -211,4 +211,4 @@ def draw_parallel(study: Study) -> go.Figure:
     n = len(view.trials)
     text = f"{n} configuration{'s' * (n != 1)}, each at its best rate: the darker, the better"
     layout = style.layout_for(text + "<br>")
-    return style.without_template(figure.update_layout(**layout))
+    return style.with_template(figure.update_layout(**layout))
