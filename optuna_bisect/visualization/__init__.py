@@ -1,6 +1,14 @@
 """Figures of a study: brackets, the loss curves behind the verdicts, configurations, Phase 2.
 
-They need plotly, which is imported when the first one is drawn.
+They need plotly, which is imported when the first one is drawn. A template that was chosen for all
+figures, as by ``plotly.io.templates.default = "plotly_dark"``, rules here too.
+
+In reading order:
+
+- ``matplotlib``: the two main figures without plotly
+- ``_axes``: matplotlib's axes as a figure lays them out; the only import of matplotlib
+- ``_traces``: its lines, marks and bars
+- ``_notes``: its texts, lines across it, and the legend
 """
 
 from __future__ import annotations
