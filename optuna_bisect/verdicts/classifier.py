@@ -161,8 +161,10 @@ def _judge_flat(curve: Curve, start: float, sign: int) -> Verdict:
     name: VerdictName = "overshoot" if has_risen(curve, start) else "undershoot"
     if unevenness_of(curve, start) >= ERRATIC:
         return Verdict(name, confidence.FLOOR, f"{reason}, {reasons.erratic(curve, sign)}")
-    told = reasons.risen(sign) if name == "overshoot" else "too low, or dead"
-    return Verdict(name, confidence.FLAT, f"{reason}; {told}")
+    if name == "overshoot":
+        return Verdict(name, confidence.FLAT, f"{reason}; {reasons.risen(sign)}")
+    bursts = ", or about to burst" if start < curve.losses[-1] == max(curve.losses) else ""
+    return Verdict(name, confidence.FLAT, f"{reason}; too low, or dead{bursts}")
 
 
 def _judge_descent(curve: Curve, start: float, sign: int) -> Verdict:

@@ -152,6 +152,12 @@ def test_a_run_too_short_for_its_noise_that_explodes_is_not_called_too_low(losse
     assert "too low" not in burst.reason
 
 
+def test_a_last_report_above_all_others_may_be_the_first_of_a_burst() -> None:
+    late = classify(curve(47.9, 4.21, 2.06e3), 0.7, initial=47.9, probe_steps=80)
+    assert late is not None
+    assert late.reason.endswith("too low, or dead, or about to burst")
+
+
 def test_a_plateau_above_an_easy_first_batch_is_called_too_low() -> None:
     """All reports are moved alike, but for the noise of a batch."""
     plateau = classify(curve(2.3, 2.314, 2.32, 2.312), 1e-5, initial=2.3, probe_steps=PROBE)
