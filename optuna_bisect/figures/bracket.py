@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # With more trials than this, plotly chooses the ticks.
 _MAX_TICKS = 30
+# And marks are smaller, down to this share of their size.
+_LEAST_SCALE = 0.4
 # Losses that spread over more than this factor are drawn on a logarithmic axis.
 _WIDE = 10
 # Reports of which the last level of a probe is the median.
@@ -94,11 +96,13 @@ def _bars(rows: Sequence[Row], name: str, color: str) -> dict[str, Any]:
 def _marks(look: style.Look, rows: Sequence[Row]) -> dict[str, Any]:
     """Return the rates of the trials that have a look."""
     alike = [row for row in rows if style.look_of(row) == look]
+    # Thousands of marks of full size would be one block of colour.
+    scale = max(_LEAST_SCALE, min(1.0, _MAX_TICKS / max(len(rows), 1)))
     return style.marker_trace(
         look,
         [(row.number, row.rate, style.hover_text(row)) for row in alike],
-        size=17 if look.symbol == "star" else 13,
-        line={"width": 1, "color": look.color if "open" in look.symbol else "white"},
+        size=17 if look.symbol == "star" else 13 * scale,
+        line={"width": scale, "color": look.color if "open" in look.symbol else "white"},
     )
 
 
