@@ -75,7 +75,7 @@ def get_adjustment_info(study: Study) -> AdjustmentInfo:
     return AdjustmentInfo(row.number, path, moves, row.bracket, curve, validation, row.fit, anneal)
 
 
-def draw_adjustment(info: AdjustmentInfo) -> go.Figure:
+def draw_adjustment(info: AdjustmentInfo, target: str = "loss") -> go.Figure:
     """Draw the rate with its moves and limits, and below it what the trial reported."""
     share = 0.38 if info.curve or info.validation else 0.0
     layout: dict[str, Any] = {
@@ -84,7 +84,7 @@ def draw_adjustment(info: AdjustmentInfo) -> go.Figure:
     }
     traces = [] if info.number is None else list(_path(info))
     if share:
-        layout["yaxis2"] = style.axis("loss", domain=[0.0, share], **_loss_axis(info))
+        layout["yaxis2"] = style.axis(target, domain=[0.0, share], **_loss_axis(info))
         traces += [trace | {"yaxis": "y2"} for trace in _losses(info)]
     title = "How the rate moved in the final trial"
     if info.fit is not None:

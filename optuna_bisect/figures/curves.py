@@ -164,8 +164,8 @@ def lay_out_curves(info: CurvesInfo, target: str = "reported value") -> style.Dr
     """Lay out the curves of both panels, side by side."""
     panels = [("", "", [0.0, 1.0], info.probes)]
     if info.final is not None:
-        panels = [("", "probes", [0.0, 0.45], info.probes)]
-        panels += [("2", "final trial", [0.57, 1.0], info.final)]
+        panels = [("", "probes", [0.0, 0.42], info.probes)]
+        panels += [("2", "final trial", [0.6, 1.0], info.final)]
     traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = {"annotations": []}
     for suffix, name, domain, panel in panels:
@@ -173,7 +173,7 @@ def lay_out_curves(info: CurvesInfo, target: str = "reported value") -> style.Dr
         traces += [trace | axes for trace in _traces(panel)]
         x = {"domain": domain, "anchor": f"y{suffix}", "range": [0, _ROOM * _widest(panel)]}
         y = style.log_axis(panel.limits[1] - panel.limits[0]) if panel.is_log else {}
-        layout[f"xaxis{suffix}"] = style.axis("steps", **x)
+        layout[f"xaxis{suffix}"] = style.axis("steps", nticks=4, tickangle=0, **x)
         layout[f"yaxis{suffix}"] = style.axis(range=panel.limits, anchor=f"x{suffix}", **y)
         if name:
             layout["annotations"].append(style.note(name, 1.0, f"x{suffix} domain"))

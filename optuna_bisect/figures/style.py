@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from optuna_bisect.figures.rows import format_params
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import plotly.graph_objects as go
 
@@ -25,7 +25,7 @@ WINNER_COLOR = "#E69F00"
 FINAL_COLOR = "#8659C9"
 # Widest line of a hover box, in characters.
 HOVER_WIDTH = 60
-_SUBTITLE_WIDTH = 110
+_SUBTITLE_WIDTH = 60
 # A logarithmic axis of fewer decades than this has ticks at 2 and 5 too.
 _WIDE_DECADES = 3
 # And on one of fewer than this, these may all lie outside.
@@ -106,13 +106,15 @@ def title_for(what: str, configuration: Configuration | None, n: int) -> str:
         return what
     told = {"winner": f"the best of {n}", "best so far": f"the best so far of {n}"}
     place = told.get(configuration.result, f"one of {n} ({configuration.result})")
-    return f"{what}: configuration {configuration.number}, {place}{subtitle(configuration.params)}"
+    held = format_params(configuration.params)
+    text = f"configuration {configuration.number}, {place}"
+    return what + subtitle(f"{text}: {held}" if held else text)
 
 
-def subtitle(params: Mapping[str, Any]) -> str:
-    """Return a smaller second line with the values of parameters."""
-    text = "<br>".join(textwrap.wrap(format_params(params), _SUBTITLE_WIDTH))
-    return f'<br><span style="font-size: 12px">{text}</span>' if text else ""
+def subtitle(text: str) -> str:
+    """Return smaller lines below a title, that a telephone has room for."""
+    lines = "<br>".join(textwrap.wrap(text, _SUBTITLE_WIDTH))
+    return f'<br><span style="font-size: 12px">{lines}</span>' if lines else ""
 
 
 def marker_trace(

@@ -130,7 +130,7 @@ def test_of_several_configurations_one_is_shown_with_its_trials_side_by_side() -
     best = study.best_trial.user_attrs["bisect_search"]
     own = [t.number for t in study.trials if t.user_attrs["bisect_search"] == best]
     assert labels == [str(number) for number in own]
-    assert "the best of 3\nquality 1" in axes.figure.get_suptitle()
+    assert "closed\nconfiguration 1, the best of 3: quality 1" in axes.figure.get_suptitle()
     with pytest.raises(ValueError, match="search must be one of"):
         figures.plot_curves(study, search=999)
 
