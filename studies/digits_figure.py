@@ -1,4 +1,4 @@
-"""Make the README's figure: the bracket and the loss curves of the digits study.
+"""Make the README's figure of the digits study: what one sees of a search in five seconds.
 
 Run ``python studies/digits.py``, then ``python studies/digits_figure.py``. Drawing needs
 kaleido (it is in the dev extra) and a Chromium: ``apt-get install chromium``.
@@ -7,36 +7,68 @@ kaleido (it is in the dev extra) and a Chromium: ``apt-get install chromium``.
 from __future__ import annotations
 
 import argparse
-import io
+import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
-from PIL import Image
 
-from optuna_bisect.visualization import plot_bracket, plot_curves
+from optuna_bisect import find_winner
+from optuna_bisect.visualization import plot_bracket
+from studies.shared.figure_file import write_small
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-WIDTH, HEIGHT = 1000, 400
-# Few colours are enough for a drawing, and make the file a third as large.
-N_COLORS = 128
+    import plotly.graph_objects as go
+    from optuna.trial import FrozenTrial
+
+WIDTH, HEIGHT = 900, 400
+# What the legend keeps, in fewer words.
+LEGEND = {
+    "bracket before the trial": "where the best rate may lie",
+    "overshoot: rate too high": "too high",
+    "undershoot: rate too low": "too low",
+}
 
 
-def write_figure(study: optuna.Study, path: Path) -> None:
-    """Write both figures into one picture."""
-    pictures = [
-        Image.open(io.BytesIO(plot(study).to_image("png", width=WIDTH, height=HEIGHT, scale=1.5)))
-        for plot in (plot_bracket, plot_curves)
-    ]
-    width, height = pictures[0].size
-    whole = Image.new("RGB", (width, height * len(pictures)), "white")
-    for i, picture in enumerate(pictures):
-        whole.paste(picture, (0, i * height))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole.quantize(N_COLORS).save(path, optimize=True)
+def make_figure(study: optuna.Study) -> go.Figure:
+    """Draw the bracket with a few words where a newcomer looks first."""
+    figure = plot_bracket(study)
+    for trace in figure.data:
+        trace.update(name=LEGEND.get(trace.name, trace.name), showlegend=trace.name in LEGEND)
+    n = sum(t.user_attrs.get("bisect_role") == "probe" for t in study.trials)
+    title = f"{n} short trials close in on the learning rate, then one full run uses it"
+    figure.update_layout(
+        title_text=title,
+        annotations=list(_notes(study)),
+        yaxis_title="learning rate",
+        margin={"t": 60},
+        font_size=15,
+    )
+    return figure
+
+
+def _notes(study: optuna.Study) -> Iterator[dict[str, Any]]:
+    """Say where the search begins, which probe wins, and what comes of it."""
+    winner = find_winner(study)
+    if winner is None:
+        return
+    trials = study.trials
+    yield _note(trials[0], "a short trial says<br>in which direction to go", 35, 62)
+    yield _note(trials[winner.number], "the best one", 70, -38)
+    if (final := trials[-1]).user_attrs.get("bisect_role") == "final":
+        is_lower = final.params["lr"] < winner.lr
+        told = "the full run: lower,<br>since it is longer" if is_lower else "the full run"
+        yield _note(final, told, 0, 80)
+
+
+def _note(trial: FrozenTrial, text: str, x: int, y: int) -> dict[str, Any]:
+    """Return a text so many pixels beside a trial, with an arrow to it."""
+    place = {"x": trial.number, "y": math.log10(trial.params["lr"]), "ax": x, "ay": y}
+    arrow = {"showarrow": True, "arrowhead": 2, "arrowwidth": 1.5, "standoff": 14}
+    return {"text": text, **place, **arrow}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,9 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not summaries:
         parser.error(f"expected a study in {options.storage} but got none.")
     latest = summaries[-1]
-    write_figure(
-        optuna.load_study(study_name=latest.study_name, storage=options.storage), options.output
-    )
+    study = optuna.load_study(study_name=latest.study_name, storage=options.storage)
+    write_small(make_figure(study), options.output, WIDTH, HEIGHT)
     print(f"{latest.study_name!r} is drawn in {options.output}")
     return 0
 

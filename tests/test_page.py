@@ -37,7 +37,11 @@ def test_the_page_of_several_configurations_names_and_draws_each() -> None:
     study = search_several()
     page, summary = render_page(study), summarize(study)
     assert html.escape(describe_configurations(summary)) in page
-    for title in ("what each one cost", "each at its best rate", "How the bracket closed: conf"):
+    for title in (
+        "what each one cost",
+        "each at its best rate",
+        "configuration 1, the best of 3: quality 1",
+    ):
         assert title in page
     for configuration in summary.configurations:
         assert f"<td>{configuration.number}</td><td>{configuration.result}</td>" in page

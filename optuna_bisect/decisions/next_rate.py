@@ -38,21 +38,25 @@ _BATCH_SIZE = re.compile(r"(^|[^a-z])(batch[_\-. ]?size|bs|batch)([^a-z]|$)", re
 def propose_rate(
     history: History, number: int, distribution: FloatDistribution
 ) -> tuple[Proposal, tuple[float, float]]:
-    """Propose a rate that no running probe has or will take, and return its bracket with it."""
+    """Propose a rate that no running probe has or will take, and return its bracket with it.
+
+    Where a running probe leads, the bracket is the one around that: what the rate is chosen from.
+    """
     evidence = history.evidence_in(distribution.low, distribution.high)
+    led = led_by_running(evidence, history.running_probes())
     probes = [r for r in history.running if r.role == "probe"]
     # Probes with a lower number that have no rate yet will take the questions before this one,
     # unless they died before that.
     earlier = [r for r in probes if r.rate is None and r.number < number]
     ahead = sum(r.age < RATE_GRACE_SECONDS for r in earlier)
     proposal = choose(
-        led_by_running(evidence, history.running_probes()),
+        led,
         [r.rate for r in probes if r.rate is not None],
         ahead=ahead,
         endless=not history.has_final,
         number=number,
     )
-    return proposal, evidence.bracket
+    return proposal, led.bracket
 
 
 def is_idle(history: History, number: int) -> bool:

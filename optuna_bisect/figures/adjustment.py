@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from optuna_bisect.bracket import Bracket
     from optuna_bisect.fitting.fit import Fit
 
-_LINE = "#111111"
 _VALIDATION = "#D55E00"
 # Reports that spread over more than this factor are drawn on a log axis.
 _WIDE = 10
@@ -28,11 +27,11 @@ _MOVES = {
     "settled": style.Look("#009E73", "circle", "race settled"),
     "overshoot": style.Look(style.LOOKS["overshoot"].color, "triangle-down", "overshoot: down"),
     "undershoot": style.Look(style.LOOKS["undershoot"].color, "triangle-up", "undershoot: up"),
-    "stall": style.Look("#7B4FA3", "arrow-down", "stall: back to good weights"),
+    "stall": style.Look("#A8703A", "arrow-down", "stall: back to good weights"),
     "collapse": style.Look("#CC79A7", "x", "collapse: back to good weights"),
     "pause": style.Look("#8A8A8A", "square", "feedback ends, rate decays"),
     "anneal": style.Look("#E69F00", "diamond", "anneal begins"),
-    "finished": style.Look(_LINE, "star", "finished"),
+    "finished": style.Look(style.FINAL_COLOR, "star", "finished"),
 }
 
 
@@ -76,7 +75,7 @@ def get_adjustment_info(study: Study) -> AdjustmentInfo:
     return AdjustmentInfo(row.number, path, moves, row.bracket, curve, validation, row.fit, anneal)
 
 
-def draw_adjustment(info: AdjustmentInfo) -> go.Figure:
+def draw_adjustment(info: AdjustmentInfo, target: str = "loss") -> go.Figure:
     """Draw the rate with its moves and limits, and below it what the trial reported."""
     share = 0.38 if info.curve or info.validation else 0.0
     layout: dict[str, Any] = {
@@ -85,7 +84,7 @@ def draw_adjustment(info: AdjustmentInfo) -> go.Figure:
     }
     traces = [] if info.number is None else list(_path(info))
     if share:
-        layout["yaxis2"] = style.axis("loss", domain=[0.0, share], **_loss_axis(info))
+        layout["yaxis2"] = style.axis(target, domain=[0.0, share], **_loss_axis(info))
         traces += [trace | {"yaxis": "y2"} for trace in _losses(info)]
     title = "How the rate moved in the final trial"
     if info.fit is not None:
@@ -137,7 +136,7 @@ def _losses(info: AdjustmentInfo) -> Iterator[dict[str, Any]]:
 def _path(info: AdjustmentInfo) -> Iterator[dict[str, Any]]:
     """Show the rate as steps, zero left out of the log axis, and a mark for each move."""
     points = [(step, lr) for step, lr in info.path if lr > 0]
-    yield style.line_trace("rate", points, color=_LINE, width=2, shape="hv")
+    yield style.line_trace("rate", points, color=style.FINAL_COLOR, width=2, shape="hv")
     lowest = min((lr for _, lr in points), default=1.0)
     for signal, look in _MOVES.items():
         moves = [

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # With more trials than this, plotly chooses the ticks.
 _MAX_TICKS = 30
+# And marks are smaller, down to this share of their size.
+_LEAST_SCALE = 0.4
 # Losses that spread over more than this factor are drawn on a logarithmic axis.
 _WIDE = 10
 # Reports of which the last level of a probe is the median.
@@ -28,7 +30,14 @@ _WINNER = style.Look(style.WINNER_COLOR, "circle-open", "winner")
 def draw_bracket(
     whole: Summary, edge: float | None = None, search: int | None = None
 ) -> go.Figure:
-    """Draw the bracket and the rate of every trial, the winner, the final rate, and an edge.
+    """Draw with plotly what ``lay_out_bracket`` says."""
+    return style.to_plotly(lay_out_bracket(whole, edge, search))
+
+
+def lay_out_bracket(
+    whole: Summary, edge: float | None = None, search: int | None = None
+) -> style.Drawing:
+    """Lay out the bracket and rate of every trial, the winner, the final rate, and an edge.
 
     Of several configurations only one is shown: their brackets have nothing to do with each other.
     """
@@ -46,21 +55,27 @@ def draw_bracket(
     # Trials of other searches lie between those of this one: no gaps for them.
     order = {"type": "category", "categoryarray": [row.number for row in rows]} if shown else {}
     name = summary.param_name or "learning rate"
-    figure = style.make_figure(
+    return style.lay_out(
         style.title_for("How the bracket closed", shown, len(whole.configurations)),
         traces,
         if_empty="no trial has a rate yet",
         barmode="overlay",
         xaxis=style.axis("trial", dtick=1 if len(rows) <= _MAX_TICKS else None, **order),
         yaxis=style.axis(f"{name} tried", **(style.LOG_AXIS if is_log else {})),
+        **({} if edge is None else _edge(edge, is_log=is_log)),
     )
-    if edge is not None:
-        figure.add_hline(y=edge, line_color=style.LOOKS["overshoot"].color, line_dash="dash")
-        # An annotation on a logarithmic axis stands at a logarithm, unlike a line.
-        place = {"x": 0, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
-        place["y"] = math.log10(edge) if is_log else edge
-        figure.add_annotation(text=f"2 / sharpness = {edge:.3g}", showarrow=False, **place)
-    return figure
+
+
+def _edge(edge: float, *, is_log: bool) -> dict[str, Any]:
+    """Return a line at the highest rate that plain descent can stand, and its name."""
+    color = style.LOOKS["overshoot"].color
+    line = {"type": "line", "line": {"color": color, "dash": "dash"}}
+    ends = {"xref": "x domain", "x0": 0, "x1": 1, "y0": edge, "y1": edge}
+    # An annotation on a logarithmic axis stands at a logarithm, unlike a line.
+    place = {"x": 0, "xref": "paper", "y": math.log10(edge) if is_log else edge}
+    anchor = {"xanchor": "left", "yanchor": "bottom", "showarrow": False}
+    note = {"text": f"2 / sharpness = {edge:.3g}", **place, **anchor}
+    return {"shapes": [line | ends], "annotations": [note]}
 
 
 def _bars(rows: Sequence[Row], name: str, color: str) -> dict[str, Any]:
@@ -81,11 +96,13 @@ def _bars(rows: Sequence[Row], name: str, color: str) -> dict[str, Any]:
 def _marks(look: style.Look, rows: Sequence[Row]) -> dict[str, Any]:
     """Return the rates of the trials that have a look."""
     alike = [row for row in rows if style.look_of(row) == look]
+    # Thousands of marks of full size would be one block of colour.
+    scale = max(_LEAST_SCALE, min(1.0, _MAX_TICKS / max(len(rows), 1)))
     return style.marker_trace(
         look,
         [(row.number, row.rate, style.hover_text(row)) for row in alike],
-        size=17 if look.symbol == "star" else 13,
-        line={"width": 1, "color": look.color if "open" in look.symbol else "white"},
+        size=17 if look.symbol == "star" else 13 * scale,
+        line={"width": scale, "color": look.color if "open" in look.symbol else "white"},
     )
 
 
@@ -164,5 +181,5 @@ def _mark_result(figure: go.Figure, summary: Summary, *, is_log: bool) -> None:
     for rate, dash, text, height, side in lines:
         figure.add_vline(x=rate, line={"color": style.WINNER_COLOR, "width": 2, "dash": dash})
         place = {"x": math.log10(rate) if is_log else rate, "y": height, "yref": "paper"}
-        anchor = {"xanchor": side, "yanchor": "top", "bgcolor": "rgba(255, 255, 255, 0.8)"}
+        anchor = {"xanchor": side, "yanchor": "top"}
         figure.add_annotation(text=f" {text} ", showarrow=False, **place, **anchor)

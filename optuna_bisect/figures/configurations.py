@@ -28,7 +28,7 @@ _WIDE = 10
 # A column narrower than this share of the figure has no room for its number.
 _LEAST_LABELLED = 0.018
 # What a configuration is judged by.
-_END = "best probe's end"
+END = "best probe's end"
 # In the order of the legend; those that lost are grey.
 _LOOKS = {
     "winner": style.Look(style.WINNER_COLOR, "circle", "winner"),
@@ -101,7 +101,7 @@ def _axes(info: ConfigurationsInfo) -> dict[str, Any]:
     rates = [*ends, *(c.rate for c in shown if c.rate is not None)]
     lowest, highest = min(rates, default=1.0), max(rates, default=1.0)
     rate_axis = style.log_axis(math.log10(highest / lowest)) if lowest > 0 else {}
-    told = f"cost in {info.unit}: a column for each configuration, named by its first trial"
+    told = f"cost in {info.unit}, a column a configuration"
     return {
         "xaxis": style.axis(told, range=[0, info.columns[-1].right] if info.columns else None),
         "yaxis": style.axis(domain=[0.0, 0.42], **rate_axis),
@@ -118,8 +118,8 @@ def _title_of(summary: Summary) -> str:
         return text if n != 1 or is_open else "One configuration, and what it cost"
     place = "the best" if best.result == "winner" else "the best so far"
     name = summary.param_name or "rate"
-    told = f"{text}: number {best.number} is {place}"
-    return told + style.subtitle({name: best.rate, **best.params})
+    told = format_params({name: best.rate, **best.params})
+    return text + style.subtitle(f"number {best.number} is {place}: {told}")
 
 
 def _traces(info: ConfigurationsInfo, result: str) -> Iterator[dict[str, Any]]:
@@ -185,7 +185,7 @@ def _hover_text(column: Column, unit: str) -> str:
     return "<br>".join([*lines, *textwrap.wrap(c.reason, style.HOVER_WIDTH)])
 
 
-def draw_parallel(study: Study) -> go.Figure:
+def draw_parallel(study: Study, target: str = END) -> go.Figure:
     """Draw Optuna's parallel coordinates of a study with one trial for each configuration."""
     style.graph_objects()
     from optuna.visualization import plot_parallel_coordinate  # noqa: PLC0415
@@ -207,8 +207,8 @@ def draw_parallel(study: Study) -> go.Figure:
         view.add_trial(create_trial(params=params, distributions=distributions, value=c.value))
     if not view.trials:
         return style.make_figure("", [], if_empty="no configuration has been searched yet")
-    figure = plot_parallel_coordinate(view, target_name=_END)
+    figure = plot_parallel_coordinate(view, target_name=target)
     n = len(view.trials)
-    text = f"{n} configuration{'s' * (n != 1)}, each at its best rate: the darker, the better"
-    layout = style.layout_for(text + "<br>")
-    return style.without_template(figure.update_layout(**layout))
+    text = f"{n} configuration{'s' * (n != 1)}, each at its best rate"
+    layout = style.layout_for(text + style.subtitle("the darker, the better"))
+    return style.with_template(figure.update_layout(**layout))

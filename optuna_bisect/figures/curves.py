@@ -10,26 +10,31 @@ from optuna_bisect.figures import style
 from optuna_bisect.figures.summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import plotly.graph_objects as go
     from optuna.study import Study
 
     from optuna_bisect.figures.rows import Row
+    from optuna_bisect.figures.summary import Summary
 
 # A final run this many times longer than the probes gets a panel of its own.
 _LONG_RATIO = 2
+# A curve that ends left of this share of its panel has room for its label at its right.
+_SHORT = 0.7
 # Room around the reports that are worth showing, as a share of their span.
 _HEADROOM = 0.12
 # Labels nearer than this, as a share of the panel's width and height, are put together.
 _NEAR = 0.06
 # Of more curves than this none has its number at its end.
 _MOST_LABELLED = 15
+# More curves than this cannot be told apart, and take a browser minutes.
+_MOST_DRAWN = 100
 # Width of a panel for the longest curve and the label at its end, in lengths of that curve.
 _ROOM = 1.08
 # What plotly fills in for the point of a curve that is hovered over.
 _POINT = "after %{x} steps: %{y:.4g}"
-_CROSS = style.Look(style.LOOKS["overshoot"].color, "x", "off the scale")
+_CROSS = style.Look(style.LOOKS["overshoot"].color, "x", "diverged, off the scale")
 
 
 class Line(NamedTuple):
@@ -45,6 +50,12 @@ class Line(NamedTuple):
     def end(self) -> int:
         """Steps done where the curve ends or leaves the panel."""
         return 1 + (self.steps[-1] if self.cut_step is None else self.cut_step)
+
+    @property
+    def text(self) -> str:
+        """What a hover box says at its end."""
+        text = style.hover_text(self.row)
+        return text if self.cut_loss is None else f"{text}<br>then {self.cut_loss:.4g}"
 
 
 class Panel(NamedTuple):
@@ -76,15 +87,28 @@ def get_curves_info(study: Study, search: int | None = None) -> CurvesInfo:
     whole = summarize(study)
     shown = whole.choose(search)
     summary = whole.of(shown)
-    title = style.title_for("Loss curves by verdict", shown, len(whole.configurations))
     sign = -1 if summary.is_report_maximized else 1
-    rows = [row for row in summary.rows if row.steps]
+    reported = [row for row in summary.rows if row.steps]
+    rows = _thin_out(reported, summary)
+    n = "" if len(rows) == len(reported) else f" ({len(rows)} of {len(reported)} trials)"
+    title = style.title_for(f"Loss curves by verdict{n}", shown, len(whole.configurations))
     finals = [row for row in rows if row.is_final]
     probes = [row for row in rows if not row.is_final]
     longest = max((row.n_steps for row in finals), default=0)
     if not probes or longest < _LONG_RATIO * max(row.n_steps for row in probes):
         return CurvesInfo(_to_panel(rows, sign), None, title)
     return CurvesInfo(_to_panel(probes, sign), _to_panel(finals, sign), title)
+
+
+def _thin_out(rows: Sequence[Row], summary: Summary) -> Sequence[Row]:
+    """Choose the winner, the final trial and others at even distances, where there are many."""
+    if len(rows) <= _MOST_DRAWN:
+        return rows
+    kept = {found.number for found in (summary.winner, summary.final) if found is not None}
+    n_others = _MOST_DRAWN - len(kept)
+    others = [row.number for row in rows if row.number not in kept]
+    kept |= {others[i * len(others) // n_others] for i in range(n_others)}
+    return [row for row in rows if row.number in kept]
 
 
 def _to_panel(rows: Sequence[Row], sign: int) -> Panel:
@@ -132,50 +156,60 @@ def _cut(row: Row, sign: int, top: float) -> Line:
 
 
 def draw_curves(info: CurvesInfo, target: str = "reported value") -> go.Figure:
-    """Draw the curves of both panels, side by side."""
-    panels = [("", "trials", [0.0, 1.0], info.probes)]
+    """Draw with plotly what ``lay_out_curves`` says."""
+    return style.to_plotly(lay_out_curves(info, target))
+
+
+def lay_out_curves(info: CurvesInfo, target: str = "reported value") -> style.Drawing:
+    """Lay out the curves of both panels, side by side."""
+    panels = [("", "", [0.0, 1.0], info.probes)]
     if info.final is not None:
-        panels = [("", "probes", [0.0, 0.46], info.probes)]
-        panels += [("2", "final trial", [0.54, 1.0], info.final)]
+        panels = [("", "probes", [0.0, 0.42], info.probes)]
+        panels += [("2", "final trial", [0.6, 1.0], info.final)]
     traces: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {}
+    layout: dict[str, Any] = {"annotations": []}
     for suffix, name, domain, panel in panels:
         axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
         traces += [trace | axes for trace in _traces(panel)]
         x = {"domain": domain, "anchor": f"y{suffix}", "range": [0, _ROOM * _widest(panel)]}
-        y = {"range": panel.limits, "anchor": f"x{suffix}"} | _ticks(panel)
-        layout[f"xaxis{suffix}"] = style.axis(f"steps of the {name}", **x)
-        layout[f"yaxis{suffix}"] = style.axis(**y)
+        y = style.log_axis(panel.limits[1] - panel.limits[0]) if panel.is_log else {}
+        layout[f"xaxis{suffix}"] = style.axis("steps", nticks=4, tickangle=0, **x)
+        layout[f"yaxis{suffix}"] = style.axis(range=panel.limits, anchor=f"x{suffix}", **y)
+        if name:
+            layout["annotations"].append(style.note(name, 1.0, f"x{suffix} domain"))
     layout["yaxis"]["title"] = target
     if_empty = "no trial has reported anything yet"
-    return style.make_figure(info.title, traces, if_empty=if_empty, **layout)
-
-
-def _ticks(panel: Panel) -> dict[str, Any]:
-    if not panel.is_log:
-        return {}
-    return style.log_axis(panel.limits[1] - panel.limits[0])
+    return style.lay_out(info.title, traces, if_empty=if_empty, **layout)
 
 
 def _traces(panel: Panel) -> Iterator[dict[str, Any]]:
-    """Show each curve, with one legend entry for each look, and crosses where curves end."""
+    """Show each curve, the mark of its verdict at its end, and crosses where curves leave."""
     labels = _label(panel)
     for look in style.LOOKS.values():
         alike = [line for line in panel.lines if style.look_of(line.row) == look]
-        for i, line in enumerate(alike):
-            label = labels.get(line.row.number, "") if line.cut_step is None else ""
-            yield _to_trace(line, look, panel, label) | {"showlegend": i == 0}
-    cuts = [line for line in panel.lines if line.cut_step is not None]
-    crosses = [
-        (line.end, panel.edge, f"{style.hover_text(line.row)}<br>then {line.cut_loss:.4g}")
-        for line in cuts
-    ]
-    yield style.marker_trace(_CROSS, crosses, size=10) | {
+        yield from (_to_trace(line, look, panel) for line in alike)
+        yield _marks(look, [line for line in alike if line.cut_step is None], panel, labels)
+    yield _marks(
+        _CROSS, [line for line in panel.lines if line.cut_step is not None], panel, labels
+    )
+
+
+def _marks(
+    look: style.Look, lines: Sequence[Line], panel: Panel, labels: Mapping[int, str]
+) -> dict[str, Any]:
+    """Return the marks at the ends of curves, which the legend names, with their numbers."""
+    points = [(line.end, _loss_at_end(line, panel), line.text) for line in lines]
+    beside = math.inf if look == _CROSS else _SHORT * _widest(panel)
+    marker: dict[str, Any] = {"size": 14 if "star" in look.symbol else 10, "line": {"width": 0}}
+    if "open" in look.symbol:
+        marker["line"] = {"width": 2, "color": look.color}
+    return style.marker_trace(look, points, **marker) | {
         "mode": "markers+text",
-        "legendgroup": _CROSS.label,
+        "legendgroup": look.label,
         "cliponaxis": False,
-        "text": [labels.get(line.row.number, "") for line in cuts],
-        "textposition": "middle right",
+        "text": [labels.get(line.row.number, "") for line in lines],
+        "textposition": ["middle right" if x < beside else "top center" for x, _, _ in points],
+        "textfont": {"color": look.color},
     }
 
 
@@ -187,41 +221,37 @@ def _label(panel: Panel) -> dict[int, str]:
     widest = _widest(panel)
     places: list[tuple[float, float, list[int]]] = []
     for line in panel.lines:
-        x, y = line.end / widest, _height_of(line, panel)
+        loss = _loss_at_end(line, panel)
+        height = (math.log10(loss) if panel.is_log else loss) - panel.limits[0]
+        x, y = line.end / widest, height / (panel.limits[1] - panel.limits[0])
         near = (n for a, b, n in places if abs(x - a) < _NEAR and abs(y - b) < _NEAR)
         numbers = next(near, None)
         if numbers is None:
             places.append((x, y, [line.row.number]))
         else:
             numbers.append(line.row.number)
-    return {numbers[0]: " " + ", ".join(map(str, numbers)) for _, _, numbers in places}
+    return {numbers[0]: ", ".join(map(str, numbers)) for _, _, numbers in places}
 
 
 def _widest(panel: Panel) -> int:
     return max((line.row.n_steps for line in panel.lines), default=1)
 
 
-def _height_of(line: Line, panel: Panel) -> float:
-    """Return where a curve ends, as a share of the panel's height."""
+def _loss_at_end(line: Line, panel: Panel) -> float:
+    """Return the last report of a curve, or the edge at which it leaves the panel."""
     loss = line.losses[-1] if line.cut_step is None else None
-    if loss is None:
-        return 1.0
-    low, high = panel.limits
-    return ((math.log10(loss) if panel.is_log else loss) - low) / (high - low)
+    return panel.edge if loss is None else loss
 
 
-def _to_trace(line: Line, look: style.Look, panel: Panel, label: str) -> dict[str, Any]:
+def _to_trace(line: Line, look: style.Look, panel: Panel) -> dict[str, Any]:
     """Show one curve, up to the edge where it leaves the panel."""
     points = [(step + 1, loss) for step, loss in zip(line.steps, line.losses)]
     if line.cut_step is not None:
         points.append((line.end, panel.edge))
-    width = 3 if look == style.LOOKS["final"] else 2
-    return style.line_trace(look.label, points, color=look.color, width=width) | {
-        "mode": "lines+text" if len(points) > 1 else "markers+text",
-        "text": [""] * (len(points) - 1) + [label],
-        "textposition": "top right",
-        "textfont": {"color": look.color},
+    pen = {"width": 3 if look.symbol == "star" else 2, "dash": look.dash}
+    return style.line_trace(look.label, points, color=look.color, **pen) | {
         "legendgroup": look.label,
+        "showlegend": False,
         # One text for all points of the curve: plotly wants a list as ``hovertext``.
         "hovertemplate": f"{style.hover_text(line.row)}<br>{_POINT}<extra></extra>",
     }

@@ -1,6 +1,7 @@
 """How every figure looks: colours, markers, axes, layout and hover texts.
 
-Figures are made of plain dictionaries, which plotly is given here and nowhere else.
+A figure is laid out as plain dictionaries, in plotly's words. Plotly is given them here and
+nowhere else; ``visualization.matplotlib`` draws the same dictionaries.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from optuna_bisect.figures.rows import format_params
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import plotly.graph_objects as go
 
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 BRACKET_COLOR = "rgba(120, 130, 150, 0.25)"
 LIMITS_COLOR = "rgba(230, 159, 0, 0.25)"
 WINNER_COLOR = "#E69F00"
-GRID_COLOR = "#E4E7EB"
+# Seen on white and on black, as all colours of outcomes are.
+FINAL_COLOR = "#8659C9"
 # Widest line of a hover box, in characters.
 HOVER_WIDTH = 60
-_SUBTITLE_WIDTH = 110
+_SUBTITLE_WIDTH = 60
 # A logarithmic axis of fewer decades than this has ticks at 2 and 5 too.
 _WIDE_DECADES = 3
 # And on one of fewer than this, these may all lie outside.
@@ -32,25 +34,53 @@ _NARROW_DECADES = 0.8
 LOG_AXIS: dict[str, Any] = {"type": "log", "exponentformat": "power", "dtick": 1}
 
 
+def _template(ink: str, paper: str, grid: str, line: str) -> dict[str, Any]:
+    axis = {"gridcolor": grid, "linecolor": line, "showline": True}
+    return {
+        "layout": {
+            "font": {"family": "Helvetica, Arial, sans-serif", "size": 13, "color": ink},
+            "paper_bgcolor": paper,
+            "plot_bgcolor": paper,
+            "hoverlabel": {"align": "left"},
+            "annotationdefaults": {"bgcolor": paper, "opacity": 0.85},
+            "xaxis": axis,
+            "yaxis": axis,
+        }
+    }
+
+
+# What another template of plotly, such as a dark one, replaces as a whole.
+TEMPLATE = _template("#222222", "#FFFFFF", "#E4E7EB", "#9AA0A6")
+DARK_TEMPLATE = _template("#E6E6E6", "#161A1F", "#343A42", "#7A828C")
+
+
 class Look(NamedTuple):
-    """Colour, marker and legend text of an outcome."""
+    """Colour, marker, legend text and dash of an outcome."""
 
     color: str
     symbol: str
     label: str
+    dash: str = "solid"
 
 
-# In the order of the legend. The colours are those of Okabe and Ito, which colour-blind readers
-# can tell apart; the triangles point to where the better rates are.
+# In the order of the legend. Most colours are those of Okabe and Ito, which colour-blind readers
+# can tell apart; in grey print, dashes and marks do. Triangles point to where better rates are.
 LOOKS = {
-    "overshoot": Look("#D55E00", "triangle-down", "overshoot: rate too high"),
+    "overshoot": Look("#D55E00", "triangle-down", "overshoot: rate too high", "dash"),
     "balanced": Look("#009E73", "circle", "balanced"),
-    "undershoot": Look("#0072B2", "triangle-up", "undershoot: rate too low"),
-    "final": Look("#111111", "star", "final trial"),
-    "lost": Look("#111111", "star-open", "final trial that broke off"),
-    "running": Look("#CC79A7", "hourglass-open", "running"),
-    "other": Look("#8A8A8A", "diamond-open", "no verdict"),
+    "undershoot": Look("#0072B2", "triangle-up", "undershoot: rate too low", "dot"),
+    "final": Look(FINAL_COLOR, "star", "final trial"),
+    "lost": Look(FINAL_COLOR, "star-open", "final trial that broke off", "longdash"),
+    "running": Look("#CC79A7", "hourglass-open", "running", "dashdot"),
+    "other": Look("#8A8A8A", "diamond-open", "no verdict", "longdashdot"),
 }
+
+
+class Drawing(NamedTuple):
+    """A figure as data, in plotly's words: its traces, and the layout around them."""
+
+    traces: tuple[dict[str, Any], ...]
+    layout: dict[str, Any]
 
 
 def look_of(row: Row) -> Look:
@@ -76,13 +106,15 @@ def title_for(what: str, configuration: Configuration | None, n: int) -> str:
         return what
     told = {"winner": f"the best of {n}", "best so far": f"the best so far of {n}"}
     place = told.get(configuration.result, f"one of {n} ({configuration.result})")
-    return f"{what}: configuration {configuration.number}, {place}{subtitle(configuration.params)}"
+    held = format_params(configuration.params)
+    text = f"configuration {configuration.number}, {place}"
+    return what + subtitle(f"{text}: {held}" if held else text)
 
 
-def subtitle(params: Mapping[str, Any]) -> str:
-    """Return a smaller second line with the values of parameters."""
-    text = "<br>".join(textwrap.wrap(format_params(params), _SUBTITLE_WIDTH))
-    return f'<br><span style="font-size: 12px">{text}</span>' if text else ""
+def subtitle(text: str) -> str:
+    """Return smaller lines below a title, that a telephone has room for."""
+    lines = "<br>".join(textwrap.wrap(text, _SUBTITLE_WIDTH))
+    return f'<br><span style="font-size: 12px">{lines}</span>' if lines else ""
 
 
 def marker_trace(
@@ -113,8 +145,6 @@ def axis(title: str | None = None, **options: Any) -> dict[str, Any]:
     """Return an axis with what all axes share."""
     return {
         "title": title,
-        "gridcolor": GRID_COLOR,
-        "linecolor": "#9AA0A6",
         "ticks": "outside",
         "zeroline": False,
         "automargin": True,
@@ -130,9 +160,9 @@ def log_axis(n_decades: float) -> dict[str, Any]:
     return LOG_AXIS if is_wide else {"type": "log", "tickformat": "~g", "dtick": "D2"}
 
 
-def note(text: str, y: float) -> dict[str, Any]:
-    """Return a text at the left of a figure, as the title of a panel below it."""
-    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": y, "yref": "paper"}
+def note(text: str, y: float, xref: str = "paper") -> dict[str, Any]:
+    """Return a text at the left of a figure or panel, as the title of what is below it."""
+    place = {"x": 0, "xref": xref, "xanchor": "left", "y": y, "yref": "paper"}
     return {"text": text, "showarrow": False, "yanchor": "bottom", **place}
 
 
@@ -147,10 +177,10 @@ def graph_objects() -> Any:
     return plotly.graph_objects
 
 
-def make_figure(
+def lay_out(
     title: str, traces: Iterable[dict[str, Any]], *, if_empty: str, **layout: Any
-) -> go.Figure:
-    """Make a figure in the layout that all figures share.
+) -> Drawing:
+    """Lay out a figure as all figures are.
 
     Args:
         title: Its title.
@@ -159,23 +189,38 @@ def make_figure(
         layout: What it has besides the shared layout, such as axes.
 
     Returns:
-        The figure.
-
-    Raises:
-        ImportError: If plotly is missing.
+        The figure, as data.
     """
-    go = graph_objects()
-    figure = go.Figure([trace for trace in traces if trace["x"]], layout_for(title) | layout)
-    if not figure.data:
+    shown = tuple(trace for trace in traces if trace["x"])
+    if not shown:
         middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(text=if_empty, showarrow=False, **middle)
-    return without_template(figure)
+        empty = {"text": if_empty, "showarrow": False, **middle}
+        layout["annotations"] = [*layout.get("annotations", []), empty]
+    return Drawing(shown, layout_for(title) | layout)
 
 
-def without_template(figure: go.Figure) -> go.Figure:
-    """Return a figure without plotly's template: 7 kB of defaults in every stored figure."""
-    done: go.Figure = figure.update_layout(template=None)
-    return done
+def to_plotly(drawing: Drawing) -> go.Figure:
+    """Make plotly's figure; an ImportError names the extra where plotly is missing."""
+    return with_template(graph_objects().Figure(list(drawing.traces), drawing.layout))
+
+
+def make_figure(
+    title: str, traces: Iterable[dict[str, Any]], *, if_empty: str, **layout: Any
+) -> go.Figure:
+    """Lay out a figure and make plotly's of it."""
+    return to_plotly(lay_out(title, traces, if_empty=if_empty, **layout))
+
+
+def with_template(figure: go.Figure) -> go.Figure:
+    """Give a figure our own template, unless the user chose one for all figures.
+
+    Plotly's own would put 7 kB of defaults into every stored figure.
+    """
+    import plotly.io  # noqa: PLC0415
+
+    if plotly.io.templates.default in (None, "plotly"):
+        figure.layout.template = TEMPLATE
+    return figure
 
 
 def layout_for(title: str) -> dict[str, Any]:
@@ -190,10 +235,6 @@ def layout_for(title: str) -> dict[str, Any]:
             "yanchor": "top",
             "yref": "container",
         },
-        "font": {"family": "Helvetica, Arial, sans-serif", "size": 13, "color": "#222222"},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "hoverlabel": {"align": "left"},
         "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         "margin": {"l": 75, "r": 30, "t": 50 + 20 * n_more, "b": 45},
     }

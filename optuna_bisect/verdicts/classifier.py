@@ -12,6 +12,7 @@ from optuna_bisect.verdicts.comparison import SAME_END, gap_between, is_behind, 
 from optuna_bisect.verdicts.curve import N_SKIPPED
 from optuna_bisect.verdicts.shape import (
     has_jumped,
+    has_risen,
     has_turned,
     is_above,
     is_flat,
@@ -24,6 +25,7 @@ from optuna_bisect.verdicts.verdict import Verdict, side_of
 
 if TYPE_CHECKING:
     from optuna_bisect.verdicts.curve import Curve, Run
+    from optuna_bisect.verdicts.verdict import VerdictName
 
 # Without an incumbent a run is left alone for this share of a probe: the window to recover in.
 RECOVERY_SHARE = 0.25
@@ -156,11 +158,13 @@ def _judge_flat(curve: Curve, start: float, sign: int) -> Verdict:
     if has_jumped(curve, start):
         return Verdict("overshoot", confidence.FLAT, reasons.jump(curve, start, sign))
     reason = reasons.flat(curve, start, sign)
-    if unevenness_of(curve, start) < ERRATIC:
-        return Verdict("undershoot", confidence.FLAT, f"{reason}; too low, or dead")
-    # Likely an overshoot, but the halves of the pruner go by the name: see studies/LOG.md.
-    reason = f"{reason}, {reasons.erratic(curve, sign)}"
-    return Verdict("undershoot", confidence.FLOOR, reason)
+    name: VerdictName = "overshoot" if has_risen(curve, start) else "undershoot"
+    if unevenness_of(curve, start) >= ERRATIC:
+        return Verdict(name, confidence.FLOOR, f"{reason}, {reasons.erratic(curve, sign)}")
+    if name == "overshoot":
+        return Verdict(name, confidence.FLAT, f"{reason}; {reasons.risen(sign)}")
+    bursts = ", or about to burst" if start < curve.losses[-1] == max(curve.losses) else ""
+    return Verdict(name, confidence.FLAT, f"{reason}; too low, or dead{bursts}")
 
 
 def _judge_descent(curve: Curve, start: float, sign: int) -> Verdict:

@@ -58,11 +58,13 @@ def turn(curve: Curve, start: float, sign: int) -> str:
 
 
 def jump(curve: Curve, start: float, sign: int) -> str:
-    """Say that a run left its level and came back."""
+    """Say that a run left its level, and whether it came back."""
+    last = curve.losses[-1]
     far = max(curve.losses[1:], key=lambda loss: abs(loss - start))
     way = f"from {_show(start, sign)} to {_show(far, sign)}"
-    now = f"came back to {_show(curve.losses[-1], sign)} at step {curve.steps[-1]}"
-    return f"{_word(sign)} went {way} and {now}"
+    is_back = abs(last - start) < abs(last - far)
+    now = f"{'came back to' if is_back else 'stayed near that:'} {_show(last, sign)}"
+    return f"{_word(sign)} went {way} and {now} at step {curve.steps[-1]}"
 
 
 def flat(curve: Curve, start: float, sign: int) -> str:
@@ -72,6 +74,11 @@ def flat(curve: Curve, start: float, sign: int) -> str:
         return f"one report alone shows no progress: {level}"
     levels = _levels(curve, start, sign)
     return f"no progress beyond the noise at step {curve.steps[-1]}: {levels}"
+
+
+def risen(sign: int) -> str:
+    """Say that a run without progress has been worse than before training all the time."""
+    return f"{'higher' if sign > 0 else 'lower'} ever since; likely too high"
 
 
 def erratic(curve: Curve, sign: int) -> str:

@@ -102,3 +102,11 @@ def test_the_validation_loss_is_drawn_with_its_lowest_point():
     assert tuple(drawn["validation loss"].y) == (1.0, 0.5, 2.0)
     assert tuple(drawn["best step for validation"].x) == (40,)
     assert "over-fitting" in figure.layout.title.text
+
+
+def test_the_loss_is_named_as_the_user_names_it():
+    study = make_study({"path": [[20, 0.1]], "moves": MOVES})
+    assert (
+        plot_adjustment(study, target_name="perplexity").layout.yaxis2.title.text == "perplexity"
+    )
+    assert plot_adjustment(study).layout.yaxis2.title.text == "loss"

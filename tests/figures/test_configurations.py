@@ -111,6 +111,7 @@ def test_optuna_is_given_a_trial_for_each_configuration_at_its_best_rate(
     assert given[0].best_trial.params["lr"] == ob.find_winner(study).lr
     assert "3 configurations, each at its best rate" in figure.layout.title.text
     data_of(figure)
+    assert "perplexity" in plot_parallel_coordinate(study, target_name="perplexity").to_json()
 
 
 def test_conditional_parameters_are_drawn() -> None:

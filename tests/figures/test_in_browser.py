@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from figure_data import search
 
-from optuna_bisect.figures.style import LOOKS
+from optuna_bisect.figures.style import DARK_TEMPLATE, LOOKS
 from optuna_bisect.page import render_page
 
 if TYPE_CHECKING:
@@ -74,3 +74,34 @@ def test_hovering_a_mark_of_bracket_and_response_says_its_verdict(page) -> None:
 def test_the_page_fits_a_telephone_and_draws_without_a_network(page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == TELEPHONE
     assert page.locator(".js-plotly-plot .main-svg").count() >= 3
+
+
+def paper_of(page: Any) -> set[str]:
+    """Return the colours behind the figures and behind the text."""
+    code = """() => [document.body, ...document.querySelectorAll('.js-plotly-plot .main-svg')]
+        .map(part => getComputedStyle(part).backgroundColor)"""
+    return {color for color in page.evaluate(code) if color != "rgba(0, 0, 0, 0)"}
+
+
+def test_the_page_is_dark_where_the_reader_wants_that_and_changes_with_it(page) -> None:
+    dark = DARK_TEMPLATE["layout"]["paper_bgcolor"]
+    rgb = tuple(int(dark[i : i + 2], 16) for i in (1, 3, 5))
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "color => document.querySelector('.main-svg').style.background.includes(color)",
+        arg=f"rgb{rgb}",
+    )
+    assert paper_of(page) == {f"rgb{rgb}"}
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(
+        "document.querySelector('.main-svg').style.background.includes('rgb(255, 255, 255)')"
+    )
+    assert paper_of(page) == {"rgb(255, 255, 255)"}
+
+
+def test_axis_titles_of_both_panels_of_curves_stand_apart_on_a_telephone(page) -> None:
+    code = """() => Array.from(document.querySelectorAll('.js-plotly-plot')[2]
+        .querySelectorAll('.infolayer [class^=g-x] text'))
+        .map(text => text.getBoundingClientRect()).map(box => [box.left, box.right])"""
+    (_, end), (start, _) = sorted(page.evaluate(code))
+    assert end < start

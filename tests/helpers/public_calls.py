@@ -17,6 +17,7 @@ from optuna_bisect import dashboard, visualization
 from optuna_bisect.adjuster import BisectionLR, Diverged
 from optuna_bisect.feedback.schedule import Schedule
 from optuna_bisect.feedback.settings import Settings
+from optuna_bisect.visualization import matplotlib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,6 +213,8 @@ def _collect() -> dict[str, Callable[[Any], Any]]:
                  visualization.plot_response, visualization.plot_adjustment,
                  dashboard.publish):  # fmt: skip
         add(plot.__name__, ["study"], partial(_call, plot))
+    for plot in (matplotlib.plot_bracket, matplotlib.plot_curves):
+        add(f"matplotlib.{plot.__name__}", ["study"], partial(_call, plot))
     return calls
 
 

@@ -10,9 +10,13 @@ import sys
 from pathlib import Path
 
 import digits
+import digits_figure
 import optuna
 import pytest
+from figure_data import search
 from optuna.trial import TrialState
+
+from optuna_bisect import find_winner
 
 ROOT = Path(__file__).parents[2]
 SHORT = ["--probe-steps", "40", "--final-steps", "200", "--low", "1e-4"]
@@ -116,3 +120,15 @@ def test_bad_options_are_refused_before_anything_is_stored(capsys, options, mess
         digits.main(options)
     assert message in capsys.readouterr().err
     assert not Path("digits.db").exists()
+
+
+def test_the_figure_of_the_readme_says_little_and_says_it_of_the_right_trials() -> None:
+    study = search()
+    figure = digits_figure.make_figure(study)
+    legend = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert legend == list(digits_figure.LEGEND.values())
+    first, best, final = figure.layout.annotations
+    assert (first.x, best.x, final.x) == (0, find_winner(study).number, study.best_trial.number)
+    assert 10**final.y == pytest.approx(study.best_params["lr"])
+    probes = len(study.trials) - 1
+    assert figure.layout.title.text.startswith(f"{probes} short trials")

@@ -87,6 +87,8 @@ CASES = {
     "not finite": (2.3, 2.2, math.nan),
     "above the initial loss": (2.3, 60.0, 52.0, 51.0, 50.5),
     "moved and came back": (2.3, 9.0, 2.301, 2.3, 2.301, 2.299, 2.3, 2.301),
+    "turned round": (*(2.3 - 0.2 * i for i in range(7)), *(1.1 + 0.1 * i for i in range(1, 7))),
+    "no progress, higher since": (2.3, 9.0, 2.5, 4.0),
     "no progress": (2.3, 2.301, 2.299, 2.3, 2.301),
     "alone, straight": tuple(2.3 - 0.1 * i for i in range(13)),
     "alone, flattened": tuple(1 + 1.3 * 0.5**i for i in range(13)),

@@ -134,8 +134,47 @@ def test_a_rise_that_all_reports_share_is_less_sure_than_an_explosion() -> None:
 def test_a_flat_curve_that_jumps_about_gets_the_lowest_confidence() -> None:
     wild = classify(curve(2.3, 5.3e5, 1.2e3, 7.4e3), 1.0, initial=2.3, probe_steps=PROBE)
     assert wild is not None
-    assert wild.confidence == 0.51
+    assert (wild.name, wild.confidence) == ("overshoot", 0.51)
     assert "no direction" in wild.reason
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [(47.9, 2.56e6, 9e6, 9e6), (47.9, 9.01e6, 9e6), (47.9, 642.0, 1.55e6)],
+    ids=["bursts by and by", "at one blow", "ever faster"],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_run_too_short_for_its_noise_that_explodes_is_not_called_too_low(losses, sign) -> None:
+    burst = classify(curve(*losses), 0.08, initial=47.9, probe_steps=80, sign=sign)
+    assert burst is not None
+    assert (burst.name, burst.confidence < 0.6) == ("overshoot", True)
+    assert "likely too high" in burst.reason
+    assert "too low" not in burst.reason
+
+
+def test_a_last_report_above_all_others_may_be_the_first_of_a_burst() -> None:
+    late = classify(curve(47.9, 4.21, 2.06e3), 0.7, initial=47.9, probe_steps=80)
+    assert late is not None
+    assert late.reason.endswith("too low, or dead, or about to burst")
+
+
+def test_a_plateau_above_an_easy_first_batch_is_called_too_low() -> None:
+    """All reports are moved alike, but for the noise of a batch."""
+    plateau = classify(curve(2.3, 2.314, 2.32, 2.312), 1e-5, initial=2.3, probe_steps=PROBE)
+    assert plateau is not None
+    assert plateau.name == "undershoot"
+
+
+def test_a_loss_that_left_its_level_for_good_is_not_said_to_have_come_back() -> None:
+    """Nothing was reported before the first update, so that the initial loss is that of others."""
+    stayed = classify(curve(9e6, 9.00001e6, 9e6), 1.0, initial=47.87, probe_steps=80)
+    assert stayed is not None
+    assert stayed.reason == "loss went from 47.87 to 9e+06 and stayed near that: 9e+06 at step 20"
+    back = classify(
+        curve(2.3, 9.0, 2.301, 2.3, 2.301, 2.299, 2.3), 1.0, initial=2.3, probe_steps=PROBE
+    )
+    assert back is not None
+    assert back.reason == "loss went from 2.3 to 9 and came back to 2.3 at step 60"
 
 
 def test_a_reason_stays_short_where_the_loss_explodes() -> None:

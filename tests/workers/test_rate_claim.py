@@ -8,7 +8,8 @@ import threading
 import pytest
 from many_workers import join_study
 from optuna.storages import InMemoryStorage
-from synthetic_trainer import HIGH, LOW, make_objective
+from optuna.trial import TrialState
+from synthetic_trainer import HIGH, LOW, Trainer, make_objective
 
 from optuna_bisect.decisions import next_rate
 from optuna_bisect.search.proposal import Proposal
@@ -58,3 +59,28 @@ def test_a_rate_is_taken_by_a_probe_that_is_read_with_its_verdict_and_without_it
         history = read_history(study)
     assert [(r.number, r.rate) for r in history.running] == [(1, rate)]
     assert rate not in [p.rate for p in history.finished.probes]
+
+
+def test_the_bracket_of_a_probe_is_the_one_around_a_probe_that_leads_while_it_runs() -> None:
+    """So figures show with several workers that it closes, before any of them has ended."""
+    study, trainer = join_study(InMemoryStorage(), "s"), Trainer()
+    leader, *others = (study.ask() for _ in range(4))
+    rates = [t.suggest_float("lr", LOW, HIGH, log=True) for t in (leader, *others)]
+    for step in range(0, 12, 2):
+        leader.report(trainer.loss(rates[0], step), step)
+        assert not leader.should_prune()
+    for trial, rate in zip(others, rates[1:], strict=True):
+        for step in range(0, 12, 2):
+            trial.report(trainer.loss(rate, step), step)
+            if trial.should_prune():
+                study.tell(trial, state=TrialState.PRUNED)
+                break
+        else:
+            pytest.fail("none is as good as the leader")
+    late = study.ask()
+    late.suggest_float("lr", LOW, HIGH, log=True)
+    brackets = [(t.user_attrs["bisect_low"], t.user_attrs["bisect_high"]) for t in study.trials]
+    assert brackets[:4] == [(LOW, HIGH)] * 4
+    low, high = brackets[4]
+    assert low == max(rate for rate in rates if rate < rates[0])
+    assert high == min(rate for rate in rates if rate > rates[0])

@@ -1,6 +1,14 @@
 """Figures of a study: brackets, the loss curves behind the verdicts, configurations, Phase 2.
 
-They need plotly, which is imported when the first one is drawn.
+They need plotly, which is imported when the first one is drawn. A template that was chosen for all
+figures, as by ``plotly.io.templates.default = "plotly_dark"``, rules here too.
+
+In reading order:
+
+- ``matplotlib``: the two main figures without plotly
+- ``_axes``: matplotlib's axes as a figure lays them out; the only import of matplotlib
+- ``_traces``: its lines, marks and bars
+- ``_notes``: its texts, lines across it, and the legend
 """
 
 from __future__ import annotations
@@ -10,7 +18,7 @@ from typing import TYPE_CHECKING
 from optuna_bisect._checks import check_positive, optional
 from optuna_bisect.figures.adjustment import draw_adjustment, get_adjustment_info
 from optuna_bisect.figures.bracket import draw_bracket, draw_response
-from optuna_bisect.figures.configurations import draw_configurations, draw_parallel
+from optuna_bisect.figures.configurations import END, draw_configurations, draw_parallel
 from optuna_bisect.figures.curves import draw_curves, get_curves_info
 from optuna_bisect.figures.summary import summarize
 
@@ -110,7 +118,7 @@ def plot_configurations(study: Study) -> go.Figure:
     return draw_configurations(summarize(study))
 
 
-def plot_parallel_coordinate(study: Study) -> go.Figure:
+def plot_parallel_coordinate(study: Study, *, target_name: str = END) -> go.Figure:
     """Plot Optuna's parallel coordinates with one line for each configuration.
 
     Each line is a configuration at its best rate, by what its best probe ended with. Optuna's own
@@ -118,6 +126,7 @@ def plot_parallel_coordinate(study: Study) -> go.Figure:
 
     Args:
         study: A study of ``BisectionSampler``, finished or not.
+        target_name: What the objective reports.
 
     Returns:
         The figure.
@@ -125,10 +134,10 @@ def plot_parallel_coordinate(study: Study) -> go.Figure:
     Raises:
         ImportError: If plotly is missing.
     """
-    return draw_parallel(study)
+    return draw_parallel(study, target_name)
 
 
-def plot_adjustment(study: Study) -> go.Figure:
+def plot_adjustment(study: Study, *, target_name: str = "loss") -> go.Figure:
     """Plot how the rate moved in the final trial, and why.
 
     The line is the rate, the marks are the moves of Phase 2 by their signal, the band is the
@@ -136,6 +145,7 @@ def plot_adjustment(study: Study) -> go.Figure:
 
     Args:
         study: A study whose final trial trains or trained with ``BisectionLR.for_trial``.
+        target_name: What the objective reports.
 
     Returns:
         The figure; of the last final trial where several diverged.
@@ -143,4 +153,4 @@ def plot_adjustment(study: Study) -> go.Figure:
     Raises:
         ImportError: If plotly is missing.
     """
-    return draw_adjustment(get_adjustment_info(study))
+    return draw_adjustment(get_adjustment_info(study), target_name)
