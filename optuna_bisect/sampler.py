@@ -22,7 +22,7 @@ from optuna_bisect.trials import attributes, internals
 from optuna_bisect.workers.exit_guard import fail_at_exit
 from optuna_bisect.workers.heartbeat_guard import guard, is_lost
 from optuna_bisect.workers.journal_guard import guard_journal
-from optuna_bisect.workers.role_claim import take_role
+from optuna_bisect.workers.role_claim import say_surplus, take_role
 from optuna_bisect.workers.suggestion import choose_other, choose_rate
 from optuna_bisect.workers.trial_end import give_params, record_end
 
@@ -187,8 +187,7 @@ class BisectionSampler(BaseSampler):
             internals.fail(study, trial)
             raise
         if decision.role == "surplus":
-            log = logger.warning if decision.is_warning else logger.info
-            log(f"Trial {trial.number} is surplus: {decision.reason}.")
+            say_surplus(study, trial, decision)
             _stop(study)
 
     def sample_independent(

@@ -16,6 +16,7 @@ from optuna_bisect.trials import attributes, internals
 from optuna_bisect.trials.attribute_types import READERS, read_losses
 
 if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
     from optuna.study import Study
     from optuna.trial import BaseTrial, FrozenTrial
 
@@ -57,12 +58,26 @@ def hold(trial: BaseTrial, log: LossLog) -> None:
 
 def flush(study: Study, trial: FrozenTrial) -> Losses | None:
     """Write what a trial that ends has seen of its losses, and return it."""
-    with _lock:
-        log = _open.get(internals.storage_of(study), {}).pop(internals.trial_id(trial), None)
-    record = None if log is None else log.to_record()
+    log = _take(internals.storage_of(study), internals.trial_id(trial))
+    if log is None:
+        return losses_of(trial)  # of another process
+    record = log.to_record()
     if record is not None:
         internals.write_system(study, trial, _LOSSES, _owned(trial, record))
     return _losses(record)
+
+
+def write_held(trial: BaseTrial) -> None:
+    """Write what a running trial has seen of its losses, where another process will end it."""
+    found = internals.live_trial(trial)
+    log = _take(found.storage, internals.trial_id(found)) if found is not None else None
+    if log is not None:
+        write_losses(trial, log)
+
+
+def _take(storage: BaseStorage, trial_id: int) -> LossLog | None:
+    with _lock:
+        return _open.get(storage, {}).pop(trial_id, None)
 
 
 def fit_of(log: LossLog) -> Fit | None:

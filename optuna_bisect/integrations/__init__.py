@@ -7,6 +7,7 @@ them report the training loss by batch, because an epoch is far too long for a p
 In reading order:
 
 - ``trial_reports``: what the callbacks share: when a loss is reported, and who ends the trial.
+- ``group_trial``: a trial that several processes train, which a trainer may have launched.
 - ``lightning``: the callback for Lightning.
 - ``transformers``: the callback for the Trainer of Transformers.
 - ``keras``: the callback for Keras 3.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import optuna
-
 try:
     from lightning.pytorch.callbacks import Callback
 except ImportError as error:
@@ -14,6 +12,7 @@ except ImportError as error:
         "pip install optuna_bisect[lightning]"
     ) from error
 
+from optuna_bisect.integrations.group_trial import GroupTrial
 from optuna_bisect.integrations.trial_reports import TrialReports
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightning
     """Reports the training loss of a trial, ends it where it is pruned, and sets its rate.
 
-    Steps are updates; the ``Trainer`` is set up for the full run in every trial. It trains in one
-    process: several are refused, as a trial that only one of them prunes would never end.
+    Steps are updates; the ``Trainer`` is set up for the full run in every trial. Call
+    ``check_pruned`` after ``fit`` where several processes train.
 
     Args:
         trial: The trial.
@@ -39,16 +38,12 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
         self, trial: BaseTrial, *, monitor: str = "val_loss", adjust: bool = True, **options: Any
     ) -> None:
         super().__init__()
-        self._trial, self._monitor, self._adjust, self._options = trial, monitor, adjust, options
-        self._reports: Any = None
+        self._group, self._reports = GroupTrial(trial), None  # type: Any, Any
+        self._monitor, self._adjust, self._options = monitor, adjust, options
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Take the rate in hand; the module's own schedule would set it as well."""
-        if trainer.world_size > 1:
-            raise ValueError(
-                f"BisectionCallback trains in one process but got {trainer.world_size}; "
-                "for several use studies/examples/distributed.py."
-            )
+        self._group.join()
         n_own = len(trainer.optimizers), len(trainer.lr_scheduler_configs)
         if self._adjust and n_own != (1, 0):
             raise ValueError(
@@ -56,7 +51,7 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
                 f"it), or say adjust=False, but got {n_own[0]} and {n_own[1]}."
             )
         n = trainer.estimated_stepping_batches  # a float, inf, where unknown
-        self._reports = TrialReports(self._trial, n if isinstance(n, int) else None)
+        self._reports = TrialReports(self._group.trial, n if isinstance(n, int) else None)
         if self._adjust:
             self._reports.adjust(trainer.optimizers[0], **self._options)
         self._losses: list[Any] = []
@@ -69,10 +64,17 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
         if trainer.global_step // max(1, len(trainer.optimizers)) <= self._reports.n_updates:
             return
         loss, self._losses = sum(self._losses) / len(self._losses), []
-        if self._reports.add(loss):
-            raise optuna.TrialPruned
+        trainer.should_stop |= self._group.add(self._reports, loss)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Keep the validation loss for the next decision about the rate."""
         if self._reports is not None:  # in a run, and not in the check of sanity before it
             self._reports.val_loss = trainer.callback_metrics.get(self._monitor)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Write what is left to write."""
+        self._group.leave()
+
+    def check_pruned(self) -> None:
+        """Raise ``TrialPruned`` after ``fit`` where several processes trained a pruned trial."""
+        self._group.check_pruned()

@@ -95,6 +95,12 @@ def write_hidden(trial: BaseTrial, key: str, value: Any) -> None:
         found.storage.set_trial_system_attr(found._trial_id, key, value)
 
 
+def read_hidden(trial: BaseTrial, key: str) -> Any:
+    """Return such an attribute as the storage has it now, None where there is none."""
+    found = live_trial(trial)
+    return found and found.storage.get_trial_system_attrs(found._trial_id).get(key)
+
+
 def write_system(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
     """Write such an attribute from a hook, unless another worker has ended the trial."""
     with contextlib.suppress(UpdateFinishedTrialError, TrialPruned):

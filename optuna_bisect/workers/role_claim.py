@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from optuna_bisect._logger import logger
+from optuna_bisect._logger import logger, warn_once
+from optuna_bisect.decisions.final_plan import FinalPlan
 from optuna_bisect.decisions.next_rate import is_idle, part_of
 from optuna_bisect.decisions.roles import Decision, decide, forestalled_by
 from optuna_bisect.study.configuration import rung_steps
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-    from optuna_bisect.decisions.final_plan import FinalPlan
     from optuna_bisect.study.history import History
     from optuna_bisect.study.settings import Settings
 
@@ -51,12 +51,14 @@ def take_role(
             study, trial, history.rungs[0], decision.search, settings=settings, sampler=sampler
         ):
             break
-    if decision.plan is not None:
-        _write_plan(study, trial, decision.plan)
-        if decision.plan.doubt is not None:
-            logger.warning(
-                f"Final trial {trial.number} begins, but its rate is {decision.plan.doubt}."
-            )
+    plan = decision.plan
+    if decision.role == "surplus" and not internals.in_optimize(study):
+        # Nothing but the asking loop ends such a trial, which may be trained all the same.
+        plan = _handed_over(study, trial)
+    if plan is not None:
+        _write_plan(study, trial, plan)
+        if plan.doubt is not None:
+            logger.warning(f"Final trial {trial.number} begins, but its rate is {plan.doubt}.")
     seed = settings.study_seed(study.study_name)
     attributes.write(
         study,
@@ -83,6 +85,21 @@ def take_role(
     # The role comes last: others wait for it, and then rely on all the rest.
     attributes.write(study, trial, reason=decision.reason, role=decision.role)
     return _confirm(study, trial, settings) if decision.role == "final" else decision
+
+
+def say_surplus(study: Study, trial: FrozenTrial, decision: Decision) -> None:
+    """Say why there is nothing to do; to a loop that asks on and on, once how it ends."""
+    said = f"Trial {trial.number} is surplus: {decision.reason}."
+    if internals.in_optimize(study) or decision.is_warning:
+        (logger.warning if decision.is_warning else logger.info)(said)
+        return
+    has_plan = attributes.read(trial).lr is not None
+    rate = " It gets the parameters of that trial, and so do all that follow." if has_plan else ""
+    warn_once(
+        f"{said}{rate} A loop of ask and tell ends where trial_plan(trial).role is 'surplus'.",
+        "surplus",
+        study.study_name,
+    )
 
 
 def _unless_one(number: int | None) -> int | None:
@@ -177,6 +194,16 @@ def _is_fixed(trial: FrozenTrial, history: History) -> bool:
     if rate is not None and attributes.is_copied_final(trial, rate):
         return False
     return name_in(dict.fromkeys(chosen), history.view.param_name) is not None
+
+
+def _handed_over(study: Study, trial: FrozenTrial) -> FinalPlan | None:
+    """Return the plan of the latest final trial, None where there is none."""
+    others = internals.without(internals.all_trials(study), trial)
+    finals = [attrs for attrs in map(attributes.read, others) if attrs.role == "final"]
+    last = finals[-1] if finals else attributes.Attrs()
+    if last.lr is None or last.start_lr is None or last.winner is None:
+        return None
+    return FinalPlan(last.lr, last.start_lr, last.bracket, last.winner, last.exponent or 0.0)
 
 
 def _write_plan(study: Study, trial: FrozenTrial, plan: FinalPlan) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -153,12 +152,6 @@ def run_unchanged(seed: int) -> optuna.Study:
 
     study.optimize(objective, n_trials=40)
     return study
-
-
-def test_several_processes_are_refused() -> None:
-    callback = BisectionCallback(ask(create_study()))
-    with pytest.raises(ValueError, match="one process but got 2"):
-        callback.on_train_start(SimpleNamespace(world_size=2), Network(0.1))
 
 
 def test_the_callback_of_optuna_integration_runs_unchanged() -> None:
