@@ -68,7 +68,7 @@ class BisectionLR(LRScheduler):
             first weights; this share of it is one leg. 0: no race.
         sync: Whether all processes of a group of torch train one model: each of them makes the
             scheduler and calls ``step``, and rank 0 decides. False: each has a run of its own.
-        options: See ``feedback.settings.Settings``; ``feedback=False`` leaves decay and anneal.
+        options: Of ``optuna_bisect.feedback.settings``; ``feedback=False`` leaves the schedule.
 
     Raises:
         ValueError: If a value is outside its range, or ``start_lr`` outside the bracket.

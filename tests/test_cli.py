@@ -211,7 +211,8 @@ def test_the_entry_point_is_there_and_show_loads_no_heavy_package(storage) -> No
 
 def test_it_runs_as_a_module(storage) -> None:
     load_study(storage, "s")
-    command = [sys.executable, "-W", "error", "-m", "optuna_bisect.cli", "winner"]
+    strict = ["-W", "error", "-W", "ignore:unclosed database:ResourceWarning"]  # as pyproject.toml
+    command = [sys.executable, *strict, "-m", "optuna_bisect.cli", "winner"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (1, "")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import optuna_bisect as ob
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 # A link to a file, and the code block that follows it before any other link.
@@ -24,6 +26,12 @@ def test_every_code_block_is_the_file_that_it_links() -> None:
 def test_the_two_commands_stand_in_the_readme() -> None:
     assert "make study" in README
     assert "make test" in README
+
+
+def test_the_newest_version_is_the_same_everywhere() -> None:
+    changes = re.findall(r"(?m)^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text())
+    assert changes[:2] == ["Unreleased", ob.__version__]
+    assert f"version = {{{ob.__version__}}}" in README
 
 
 @pytest.mark.parametrize("page", ["README.md", "studies/README.md"])
