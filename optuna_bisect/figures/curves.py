@@ -24,8 +24,8 @@ _LONG_RATIO = 2
 _SHORT = 0.7
 # Room around the reports that are worth showing, as a share of their span.
 _HEADROOM = 0.12
-# Labels nearer than this, as a share of the panel's width and height, are put together.
-_NEAR = 0.06
+# Labels nearer than these shares of the panel's width and height are put together.
+_NEAR_X, _NEAR_Y = 0.18, 0.06
 # Of more curves than this none has its number at its end.
 _MOST_LABELLED = 15
 # More curves than this cannot be told apart, and take a browser minutes.
@@ -224,7 +224,7 @@ def _label(panel: Panel) -> dict[int, str]:
         loss = _loss_at_end(line, panel)
         height = (math.log10(loss) if panel.is_log else loss) - panel.limits[0]
         x, y = line.end / widest, height / (panel.limits[1] - panel.limits[0])
-        near = (n for a, b, n in places if abs(x - a) < _NEAR and abs(y - b) < _NEAR)
+        near = (n for a, b, n in places if abs(x - a) < _NEAR_X and abs(y - b) < _NEAR_Y)
         numbers = next(near, None)
         if numbers is None:
             places.append((x, y, [line.row.number]))

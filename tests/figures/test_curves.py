@@ -101,6 +101,15 @@ def test_labels_of_curves_that_end_together_are_put_together() -> None:
     assert marks["text"] == ["0, 1, 2, 3", "", "", ""]
 
 
+def test_labels_at_one_height_are_put_together_where_the_next_would_cover_them() -> None:
+    study = optuna.create_study()
+    for n in (10, 11, 20):
+        add_trial(study, 1e-5, [2.0] * n, verdict="undershoot")
+    add_trial(study, 1e-3, [2.0 - 0.015 * i for i in range(100)], verdict="balanced")
+    told = [t["text"] for t in data_of(plot_curves(study))["data"] if t["mode"] == "markers+text"]
+    assert sorted(told) == [["0, 1, 2", "", ""], ["3"]]
+
+
 def test_curves_of_different_configurations_are_not_mixed(several) -> None:
     best = summarize(several).leading
     info = get_curves_info(several)
