@@ -7,6 +7,7 @@ how long to run, and with which seed. Steps are what Ray counts: reports.
 from typing import Any
 
 import optuna
+import ray
 from linear_fit import FULL_STEPS, fit
 from ray import tune
 from ray.tune.search import Searcher
@@ -41,6 +42,8 @@ class UntilFinal(OptunaSearch):
 
 
 if __name__ == "__main__":
+    # One trial at a time keeps one worker busy, and nobody looks at Ray's dashboard here.
+    ray.init(num_cpus=1, include_dashboard=False)
     sampler = BisectionSampler(probe_steps=25, final_steps=FULL_STEPS // STEPS_PER_REPORT)
     search = UntilFinal(space, metric="loss", mode="min", sampler=sampler)
     # One trial at a time: the search learns from each one before it asks for the next.

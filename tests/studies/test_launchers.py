@@ -13,6 +13,12 @@ import pytest
 pytestmark = pytest.mark.soak
 ROOT = Path(__file__).parents[2]
 LAUNCHERS = ROOT / "studies" / "launchers"
+# Ray gives its own processes 30 s each to start, which a loaded machine may not keep to.
+RAY_PATIENCE = {
+    "RAY_gcs_server_port_wait_time_s": "300",
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_worker_register_timeout_seconds": "300",
+}
 
 
 def run(folder: Path, name: str, *arguments: str) -> tuple[str, str]:
@@ -29,6 +35,7 @@ def run(folder: Path, name: str, *arguments: str) -> tuple[str, str]:
             "PYTHONPATH": str(ROOT),
             "HOME": str(folder),  # where Ray keeps its results
             "RAY_USAGE_STATS_ENABLED": "0",
+            **RAY_PATIENCE,
         },
     )
     assert done.returncode == 0, done.stderr
