@@ -1,4 +1,4 @@
-"""What is written on a trial: plain values, seen by every hook."""
+"""What is written on a trial: plain values, seen by every hook (and ``trials.attribute_keys``)."""
 
 from __future__ import annotations
 
