@@ -2,7 +2,8 @@
 
 In reading order:
 
-- ``attributes``: what is written on a trial, and the keys that it is written under
+- ``attributes``: what is written on a trial
+- ``attribute_keys``: the keys that it is written under, in the order that tables show
 - ``attribute_types``: what each of these may be
 - ``ignored``: those that this package cannot have written, each named once
 - ``parameter``: which of its parameters looks like a learning rate, and its range

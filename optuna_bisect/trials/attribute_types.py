@@ -126,7 +126,7 @@ def _is_point(row: Any) -> bool:
 
 # By the name of the attribute.
 READERS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("role", "verdict", "reason", "question", "param"), _word),
+    **dict.fromkeys(("role", "verdict", "became", "reason", "question", "param"), _word),
     **dict.fromkeys(("low", "high", "start_lr", "lr", "claim", "exponent"), _number),
     **dict.fromkeys(
         ("probe_steps", "final_steps", "max_probes", "n_configurations", "n_rungs"), _count

@@ -1,4 +1,4 @@
-"""Every ``bisect_*`` attribute of a trial: the only file that knows their keys.
+"""Every ``bisect_*`` attribute of a trial: the only file that reads and writes them.
 
 Optuna's retry clones a dead trial with everything that was on it, so each trial also carries the
 number that its attributes were written for. Whoever shares the storage can write anything under
@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna_bisect._checks import shown
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.trials import ignored
+from optuna_bisect.trials.attribute_keys import key_of, names_on
 from optuna_bisect.trials.attribute_types import READERS
 from optuna_bisect.trials.internals import write_attribute
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 Role = Literal["probe", "final", "surplus"]
 
-_PREFIX = "bisect_"
 # What holds for the study and not for one trial alone.
 _SHARED = ("report_direction", "param")
 # What a trial with a role carries of the sampler's settings.
@@ -84,6 +84,7 @@ class Attrs(NamedTuple):
     rung: int | None = None
     n_rungs: int | None = None
     side: int | None = None
+    became: str | None = None
 
     @property
     def bracket(self) -> Bracket | None:
@@ -93,17 +94,14 @@ class Attrs(NamedTuple):
         return Bracket(self.low, self.high)
 
 
-_KEY_OF = {name: _PREFIX + name for name in Attrs._fields}
-
-
 def _get(attrs: Mapping[str, Any], name: str, number: int) -> Any:
     """Return an attribute of trial ``number``, None where it is missing or not ours."""
-    value = attrs.get(_KEY_OF[name])
+    key = key_of(attrs, name)
+    value = attrs.get(key)
     if value is None:
         return None
     known = READERS[name](value)
     if known is None:
-        key = _KEY_OF[name]
         ignored.note(
             key,
             f"Trial {number} has {key} = {shown(value)}, which is ignored: optuna_bisect writes "
@@ -125,7 +123,7 @@ def read(trial: BaseTrial | FrozenTrial) -> Attrs:
     noted = _get(raw, "number", number)
     if noted != number and not _is_moved(trial, noted):
         return Attrs(**{name: _get(raw, name, number) for name in _SHARED})
-    own = Attrs(*[_get(raw, n, number) if key in raw else None for n, key in _KEY_OF.items()])
+    own = Attrs(**{name: _get(raw, name, number) for name in names_on(raw)})
     return own if noted == number else own._replace(number=number, judge=None)
 
 
@@ -135,7 +133,7 @@ def _is_moved(trial: BaseTrial | FrozenTrial, noted: int | None) -> bool:
     The sampler wrote a seed on it. A clone names the trials that it repeats, and ends with their
     attributes where another sampler went on with it.
     """
-    has_seed = trial.user_attrs.get(_KEY_OF["seed"]) is not None
+    has_seed = trial.user_attrs.get(key_of(trial.user_attrs, "seed")) is not None
     if noted is None or not has_seed or not isinstance(trial, FrozenTrial):
         return False
     if not trial.state.is_finished():
@@ -144,17 +142,21 @@ def _is_moved(trial: BaseTrial | FrozenTrial, noted: int | None) -> bool:
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
-    """Write fields of ``Attrs`` where storage and live trial see them; None is not written."""
-    for name, value in attrs.items():
+    """Write fields of ``Attrs`` where storage and live trial see them; None is not written.
+
+    What a trial is, or what became of it, stands first in tables of trials.
+    """
+    for name, value in {"became": attrs.get("role"), **attrs}.items():
         if value is not None and _get(trial.user_attrs, name, trial.number) != value:
-            write_attribute(study, trial, _KEY_OF[name], value)
+            write_attribute(study, trial, key_of(trial.user_attrs, name), value)
 
 
 def clear(study: Study, trial: FrozenTrial, *names: str) -> None:
     """Empty fields of ``Attrs``."""
     for name in names:
-        if trial.user_attrs.get(_KEY_OF[name]) is not None:
-            write_attribute(study, trial, _KEY_OF[name], None)
+        key = key_of(trial.user_attrs, name)
+        if trial.user_attrs.get(key) is not None:
+            write_attribute(study, trial, key, None)
 
 
 def clear_copied(study: Study, trial: FrozenTrial) -> None:
@@ -164,9 +166,7 @@ def clear_copied(study: Study, trial: FrozenTrial) -> None:
     """
     if not is_copied(trial):
         return
-    for name, key in _KEY_OF.items():
-        if name not in _SHARED and name != "number" and trial.user_attrs.get(key) is not None:
-            write_attribute(study, trial, key, None)
+    clear(study, trial, *[n for n in Attrs._fields if n not in (*_SHARED, "number")])
 
 
 def is_copied(trial: FrozenTrial) -> bool:
@@ -197,6 +197,7 @@ def write_verdict(study: Study, trial: FrozenTrial, verdict: Verdict) -> None:
 def verdict_attrs(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as attributes by name, without the prefix."""
     return {
+        "became": verdict.name,
         "verdict": verdict.name,
         # Tables of trials sort numbers only.
         "side": _SIDES[verdict.name],
@@ -239,15 +240,13 @@ def is_on(trial: FrozenTrial, rung: int) -> bool:
 
 def latest(trials: Sequence[FrozenTrial], name: str) -> Any:
     """Return an attribute as the latest trial that carries one has it, None where none does."""
-    key = _KEY_OF[name]
-    carriers = (trial for trial in reversed(trials) if key in trial.user_attrs)
-    values = (_get(trial.user_attrs, name, trial.number) for trial in carriers)
+    values = (_get(trial.user_attrs, name, trial.number) for trial in reversed(trials))
     return next((value for value in values if value is not None), None)
 
 
 def is_judged(trial: FrozenTrial) -> bool:
     """Tell whether a running probe has its verdict already, and only its end is not stored."""
-    if trial.state != TrialState.RUNNING or _KEY_OF["verdict"] not in trial.user_attrs:
+    if trial.state != TrialState.RUNNING or key_of({}, "verdict") not in trial.user_attrs:
         return False
     attrs = read(trial)
     return attrs.role == "probe" and attrs.verdict is not None
@@ -256,4 +255,4 @@ def is_judged(trial: FrozenTrial) -> bool:
 def write_live(trial: BaseTrial, **attrs: Any) -> None:
     """Write attributes from inside the objective, whose live trial reaches the storage itself."""
     for name, value in attrs.items():
-        trial.set_user_attr(_KEY_OF[name], value)
+        trial.set_user_attr(key_of(trial.user_attrs, name), value)

@@ -116,7 +116,7 @@ def test_two_probes_side_by_side_judge_each_other() -> None:
     study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
     trials = [study.ask() for _ in range(2)]
     for trial, lr in zip(trials, (2e-3, 1e-5)):
-        study._storage.set_trial_user_attr(trial._trial_id, "bisect_claim", lr)
+        study._storage.set_trial_user_attr(trial._trial_id, "bisect_workings_claim", lr)
         trial._suggest("lr", optuna.distributions.FloatDistribution(lr, lr * (1 + 1e-9), log=True))
     ended = None
     for step in range(0, 40, 2):
@@ -129,7 +129,7 @@ def test_two_probes_side_by_side_judge_each_other() -> None:
     assert ended is not None
     assert ended < 20
     assert verdicts(study)[1] == "undershoot"
-    assert study.trials[1].user_attrs["bisect_judge"] == 0
+    assert study.trials[1].user_attrs["bisect_workings_judge"] == 0
     assert study.trials[0].state == TrialState.RUNNING
 
 

@@ -138,7 +138,7 @@ def test_ordinary_steps_are_left_alone(first, every, said) -> None:
     study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
     study.optimize(make_objective(TRAINER, first=first, every=every), n_trials=40)
     assert not said()
-    assert not any("bisect_first_step" in t.user_attrs for t in study.trials)
+    assert not any("bisect_workings_first_step" in t.user_attrs for t in study.trials)
     assert max(t.last_step for t in with_role(study, "probe")) <= PROBE_STEPS + every
 
 

@@ -57,7 +57,7 @@ def exponent(study: optuna.Study) -> float:
 
 def test_the_hand_over_knows_the_anneal_of_the_final_trial_without_being_told() -> None:
     study = run()
-    assert {t.user_attrs["bisect_cool_down"] for t in study.trials[:-1]} == {0.5}
+    assert {t.user_attrs["bisect_workings_cool_down"] for t in study.trials[:-1]} == {0.5}
     assert exponent(study) == exponent(run("decay"))
     assert exponent(run(anneal_fraction=0.0)) == exponent(run("constant"))
     assert exponent(run(anneal_fraction=0.0)) > exponent(study)

@@ -21,6 +21,7 @@ from synthetic_trainer import STEPS, make_objective
 
 import optuna_bisect as ob
 from optuna_bisect import dashboard, visualization
+from optuna_bisect.trials.attribute_keys import key_of
 from optuna_bisect.trials.attribute_types import READERS
 from optuna_bisect.trials.attributes import Attrs, read
 from optuna_bisect.trials.liveness import worker_id
@@ -29,11 +30,11 @@ from optuna_bisect.workers import role_claim
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEYS = [f"bisect_{name}" for name in Attrs._fields]
+KEYS = [key_of({}, name) for name in Attrs._fields]
 NEWER = {
     "bisect_role": "survey",
     "bisect_verdict": "plateau",
-    "bisect_question": "outlook",
+    "bisect_workings_question": "outlook",
     "bisect_status": {"of": ["a", "newer", "version"]},
     "bisect_adjustment": {"path": [[0, 0.1, "a"]], "moves": [[1, 0.1, "jump", "why", 3]], "n": 1},
 }
@@ -144,7 +145,7 @@ def test_nothing_stumbles_over_any_odd_value_under_any_key(key) -> None:
 def test_what_we_never_write_counts_as_missing(key) -> None:
     for value in [*ODD_VALUES, *NEAR]:
         attrs = read(optuna.create_trial(value=0.0, user_attrs={"bisect_number": 0, key: value}))
-        found = getattr(attrs, key.removeprefix("bisect_"))
+        found = getattr(attrs, key.removeprefix("bisect_").removeprefix("workings_"))
         assert found is None or isinstance(found, str | int | float | dict)
         assert found is None or not isinstance(found, float) or math.isfinite(found)
     assert set(READERS) == set(Attrs._fields)

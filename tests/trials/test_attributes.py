@@ -1,4 +1,4 @@
-"""What is written on a trial: plain values, seen by every hook."""
+"""What is written on a trial: plain values, seen by every hook (and ``trials.attribute_keys``)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,27 @@ def test_user_attributes_are_plain_json_scalars() -> None:
     assert {type(v) for v in values} <= {str, int, float, bool}
     assert all(key.startswith("bisect_") for t in study.trials for key in t.user_attrs)
     assert roles(study)[-1] == "final"
+
+
+def test_what_became_of_a_trial_is_the_first_column_and_what_nobody_reads_is_last() -> None:
+    frame = unbroken().trials_dataframe(attrs=("user_attrs",))
+    columns = [name.removeprefix("user_attrs_bisect_") for name in frame.columns]
+    assert columns[0] == "became"
+    workings = [name.startswith("workings_") for name in columns]
+    assert workings == sorted(workings)
+    assert columns.index("verdict") < workings.index(True) < len(columns)
+    assert set(frame["user_attrs_bisect_became"]) >= {"overshoot", "balanced", "final"}
+
+
+def test_a_study_of_before_reads_the_same() -> None:
+    """All of its attributes had the same prefix."""
+    for trial in unbroken().trials:
+        old = create_trial(state=trial.state, value=trial.value or 0.0)
+        old.number = trial.number
+        keys = trial.user_attrs.items()
+        old.user_attrs = {key.replace("_workings_", "_"): value for key, value in keys}
+        assert old.user_attrs.keys() != trial.user_attrs.keys()
+        assert attributes.read(old) == attributes.read(trial)
 
 
 def test_prune_sees_the_role_of_a_trial_that_another_hook_reads_from_storage_too() -> None:

@@ -71,7 +71,7 @@ def test_an_idle_worker_goes_on_where_a_probe_takes_longer_than_any_before(monke
     study, last, _ = with_last_probe_running()
     assert 0 < longest_probe(study) < 1
     study.optimize(make_objective(every=8), n_trials=1)
-    assert study.trials[last.number + 1].user_attrs["bisect_question"] == "spread"
+    assert study.trials[last.number + 1].user_attrs["bisect_workings_question"] == "spread"
 
 
 def test_an_idle_worker_waits_as_long_as_others_report(monkeypatch) -> None:
