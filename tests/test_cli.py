@@ -15,7 +15,7 @@ import pytest
 from figure_data import search_several
 from optuna_dashboard import get_note
 from synthetic_trainer import make_objective
-from worker_process import load_study, start_python
+from worker_process import STRICT, load_study, start_python
 
 import optuna_bisect as ob
 from optuna_bisect.cli import main
@@ -211,8 +211,7 @@ def test_the_entry_point_is_there_and_show_loads_no_heavy_package(storage) -> No
 
 def test_it_runs_as_a_module(storage) -> None:
     load_study(storage, "s")
-    strict = ["-W", "error", "-W", "ignore:unclosed database:ResourceWarning"]  # as pyproject.toml
-    command = [sys.executable, *strict, "-m", "optuna_bisect.cli", "winner"]
+    command = [sys.executable, *STRICT, "-m", "optuna_bisect.cli", "winner"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (1, "")
 

@@ -18,6 +18,8 @@ from synthetic_trainer import STEPS, Trainer, make_objective
 import optuna_bisect as ob
 
 HERE = Path(__file__).parent
+# As pytest has it: Optuna's storage leaves its SQLite connections to the garbage collector.
+STRICT = ("-W", "error", "-W", "ignore:unclosed database:ResourceWarning")
 
 
 def start_worker(url: str, mode: str = "", n_trials: int = 0) -> subprocess.Popen[str]:
@@ -28,7 +30,7 @@ def start_worker(url: str, mode: str = "", n_trials: int = 0) -> subprocess.Pope
 def start_python(arguments: list[str]) -> subprocess.Popen[str]:
     """Start a Python that finds the tests and the package, with warnings as errors."""
     return subprocess.Popen(
-        [sys.executable, "-W", "error", *arguments],
+        [sys.executable, *STRICT, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
