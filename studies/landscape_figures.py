@@ -123,7 +123,9 @@ def _add_path(figure: go.Figure, name: str, path: Descent, lift: float) -> None:
     marker = {"color": color, "size": 7, "symbol": symbol}
     shared = {"mode": "lines+markers", "name": f"{name} rate"}
     figure.add_scatter(x=x, y=y, line=line, marker=marker, **shared, row=1, col=1)
-    deep = {"line": {"color": color, "width": 5}, "marker": marker | {"size": 3}}
+    # Plotly writes a cross in 3-D with a letter that not every font has.
+    solid = {"size": 3, "symbol": "circle" if symbol == "x" else symbol}
+    deep = {"line": {"color": color, "width": 5}, "marker": marker | solid}
     z = path.losses + lift
     figure.add_scatter3d(x=x, y=y, z=z, **deep, **shared, showlegend=False, row=1, col=2)
 

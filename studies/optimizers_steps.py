@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 N_MEASURED = 60
 # The first updates of a run say more about zero gradients and full averages than about its course.
 FIRST = 10
+TICKS = [10.0**i for i in range(-4, 3)]
 # Okabe and Ito's colours; lines without adaptation are dashed, for prints in grey.
 LOOKS = {
     "SGD": ("#000000", "dash"),
@@ -129,22 +130,28 @@ def _begin(rows: Sequence[Measured]) -> float:
 
 def draw(measured: Mapping[str, Sequence[Measured]]) -> go.Figure:
     """Draw the median weight's rate, and the length of the updates, over the run."""
-    titles = ["rate that the median weight gets", "length of an update, all weights together"]
-    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.16)
+    titles = ["what the median weight gets of its rate", "how far an update moves the network"]
+    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.12)
     for name, rows in measured.items():
         color, dash = LOOKS[name]
         courses = [row.rate for row in rows], [row.distance for row in rows]
         for column, values in enumerate(courses, start=1):
             line = {"color": color, "dash": dash, "width": 2}
-            points = {"x": [r.step for r in rows], "y": list(_smooth(values)), "name": name}
+            points = {
+                "x": [r.step for r in rows],
+                "y": list(_smooth(values)),
+                "name": f"{name} {rows[0].lr:.2g}",
+            }
             figure.add_scatter(
                 **points, mode="lines", line=line, showlegend=column == 1, row=1, col=column
             )
     figure.update_xaxes(type="log", dtick=1, title="update")
-    figure.update_yaxes(type="log", dtick=1, exponentformat="power")
+    figure.update_yaxes(type="log", tickvals=TICKS)
+    figure.update_yaxes(title="effective rate", row=1, col=1)
+    figure.update_yaxes(title="length of the update", row=1, col=2)
     return figure.update_layout(
         template="plotly_white",
-        title="The same rate all along: adaptive optimizers change what a weight gets of it",
+        title="One rate kept all along: Adagrad gives its weights ever less of it, Adam does not",
         legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.18},
         margin={"l": 70, "r": 20, "t": 85, "b": 80},
     )

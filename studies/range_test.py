@@ -120,6 +120,7 @@ def draw(found: Findings) -> go.Figure:
         horizontal_spacing=0.1,
         subplot_titles=["the range test: one run, rate rising", "full runs: lower is better"],
     )
+    read = [found.losses[name] for name in found.picks if name not in (OURS, FIRST)]
     top = 1.4 * found.sweep.losses[0]
     line = {"color": "#555555", "width": 2}
     x, y = found.sweep.rates, np.minimum(found.sweep.losses, top)
@@ -140,7 +141,8 @@ def draw(found: Findings) -> go.Figure:
     figure.update_yaxes(title="held-out loss", type="log", tickvals=TICKS, row=1, col=2)
     return figure.update_layout(
         template="plotly_white",
-        title="A range test has to be read, and readings differ; the bisection tries rates out",
+        title=f"One range test, read in {len(read)} ways: losses from {min(read):.2g} to "
+        f"{max(read):.2g}; the bisection tries rates out: {found.losses[OURS]:.2g}",
         legend={"orientation": "h", "x": 0.0, "y": -0.2, "entrywidth": 135},
         margin={"l": 65, "r": 20, "t": 90, "b": 60},
     )

@@ -60,7 +60,7 @@ class Row:
             where another sampler made it.
         rung: How often the length of its probe was tripled, 0 for those of the shortest length.
         both: Its training and validation losses, None where it gave none.
-        fit: How well it fits, None where that is unknown.
+        fit: How well it fits, None where that is unknown or the rate was too high.
     """
 
     number: int
@@ -227,7 +227,8 @@ def row_of(trial: FrozenTrial, attrs: Attrs, view: View) -> Row | None:
         search=attrs.search,
         rung=attrs.rung or 0,
         both=both,
-        fit=both.judge() if both else None,
+        # Of a run whose rate was too high its fit says nothing about the model.
+        fit=both.judge() if both and attrs.verdict != "overshoot" else None,
     )
 
 

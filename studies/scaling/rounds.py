@@ -175,15 +175,22 @@ def draw(times: dict[int, float], path: Path) -> None:
     figure = go.Figure()
     measured = [times[ks[0]] / times[k] for k in ks]
     figure.add_scatter(x=ks, y=measured, mode="lines+markers", name="measured")
-    figure.add_scatter(x=ks, y=ideal, mode="lines", line_dash="dot", name="k-section: log2(k + 1)")
+    figure.add_scatter(
+        x=ks,
+        y=ideal,
+        mode="lines",
+        line_dash="dot",
+        name="log2(workers + 1): the range cut into equal parts",
+    )
     figure.update_layout(
         template="plotly_white",
+        title=f"{ks[-1]} workers find the rate {measured[-1]:.1f} times as fast as one",
         xaxis={"title": "workers", "type": "log", "tickvals": ks},
         yaxis={"title": "speed-up of the search", "rangemode": "tozero"},
         legend={"x": 0.03, "y": 0.97},
         width=560,
         height=360,
-        margin={"l": 60, "r": 20, "t": 20, "b": 50},
+        margin={"l": 60, "r": 20, "t": 50, "b": 50},
     )
     figure.write_image(path, scale=2)
 

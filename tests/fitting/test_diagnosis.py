@@ -96,6 +96,19 @@ def test_probes_are_judged_and_the_table_has_a_column(climbing) -> None:
     assert "| fit |" in format_note(summary)
 
 
+def test_a_rate_that_was_too_high_is_not_said_to_under_fit(climbing) -> None:
+    number = next(row.number for row in summarize(climbing).probes if row.fit)
+    study = optuna.create_study()
+    for trial in climbing.trials:
+        if trial.number == number:
+            trial.user_attrs["bisect_verdict"] = "overshoot"
+        study.add_trial(trial)
+    row = next(row for row in summarize(study).rows if row.number == number)
+    assert row.outcome == "overshoot"
+    assert row.both is not None
+    assert row.fit is None
+
+
 @pytest.mark.parametrize("as_tensor", [False, True])
 def test_a_good_fit_is_named_so(as_tensor) -> None:
     study = search(climbs=False, as_tensor=as_tensor)
