@@ -51,7 +51,7 @@ def draw(rows: Sequence[Row]) -> go.Figure:
     figure.update_yaxes(range=[math.log10(0.85), math.log10(5)], **_place(0))
     for i, task in enumerate(tasks, 1):
         figure.update_yaxes(range=_limits(results, task), nticks=5, **_place(i))
-    figure.update_xaxes(title_text="start rate / rate of the search", row=2)
+    figure.update_xaxes(title_text="start rate / the search's", row=2)
     figure.update_layout(
         template=None,
         title={"text": TITLE, "x": 0.02},

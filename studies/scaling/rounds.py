@@ -187,7 +187,7 @@ def draw(times: dict[int, float], path: Path) -> None:
         title=f"{ks[-1]} workers find the rate {measured[-1]:.1f} times as fast as one",
         xaxis={"title": "workers", "type": "log", "tickvals": ks},
         yaxis={"title": "speed-up of the search", "rangemode": "tozero"},
-        legend={"x": 0.03, "y": 0.97},
+        legend={"x": 0.97, "xanchor": "right", "y": 0.05},
         width=560,
         height=360,
         margin={"l": 60, "r": 20, "t": 50, "b": 50},
