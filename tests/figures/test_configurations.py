@@ -110,6 +110,8 @@ def test_optuna_is_given_a_trial_for_each_configuration_at_its_best_rate(
     assert [t.value for t in given[0].trials] == [c.value for c in configurations]
     assert given[0].best_trial.params["lr"] == ob.find_winner(study).lr
     assert "3 configurations, each at its best rate" in figure.layout.title.text
+    # The worst line is nearly white.
+    assert figure.layout.plot_bgcolor not in (None, "white")
     data_of(figure)
     assert "perplexity" in plot_parallel_coordinate(study, target_name="perplexity").to_json()
 
