@@ -169,5 +169,5 @@ def prune_final(study: Study, trial: FrozenTrial, stale_after: float | None) -> 
     reason = forestalled_by(history, trial.number)
     if reason is None:
         return False
-    attributes.write(study, trial, role="surplus", reason=reason)
+    attributes.write(study, trial, became="surplus", role="surplus", reason=reason)
     return True

@@ -142,11 +142,8 @@ def _is_moved(trial: BaseTrial | FrozenTrial, noted: int | None) -> bool:
 
 
 def write(study: Study, trial: FrozenTrial, **attrs: Any) -> None:
-    """Write fields of ``Attrs`` where storage and live trial see them; None is not written.
-
-    What a trial is, or what became of it, stands first in tables of trials.
-    """
-    for name, value in {"became": attrs.get("role"), **attrs}.items():
+    """Write fields of ``Attrs`` where storage and live trial see them; None is not written."""
+    for name, value in attrs.items():
         if value is not None and _get(trial.user_attrs, name, trial.number) != value:
             write_attribute(study, trial, key_of(trial.user_attrs, name), value)
 

@@ -82,8 +82,10 @@ def take_role(
     )
     if decision.role == "final" and time.monotonic() - read_at > ROLE_GRACE_SECONDS / 2:
         decision = _reconsider(study, trial, settings)
+    # A probe gets its verdict as what became of it.
+    became = None if decision.role == "probe" else decision.role
     # The role comes last: others wait for it, and then rely on all the rest.
-    attributes.write(study, trial, reason=decision.reason, role=decision.role)
+    attributes.write(study, trial, became=became, reason=decision.reason, role=decision.role)
     return _confirm(study, trial, settings) if decision.role == "final" else decision
 
 
@@ -224,5 +226,5 @@ def _confirm(study: Study, trial: FrozenTrial, settings: Settings) -> Decision:
     reason = forestalled_by(read_history(study, settings, exclude=trial.number), trial.number)
     if reason is None:
         return Decision("final")
-    attributes.write(study, trial, role="surplus", reason=reason)
+    attributes.write(study, trial, became="surplus", role="surplus", reason=reason)
     return Decision("surplus", reason)
