@@ -21,6 +21,7 @@ def test_user_attributes_are_plain_json_scalars() -> None:
 
 
 def test_what_became_of_a_trial_is_the_first_column_and_what_nobody_reads_is_last() -> None:
+    pytest.importorskip("pandas")
     frame = unbroken().trials_dataframe(attrs=("user_attrs",))
     columns = [name.removeprefix("user_attrs_bisect_") for name in frame.columns]
     assert columns[0] == "became"
