@@ -33,7 +33,7 @@ test-python:
 
 # Launchers and Transformers want packages of their own; Ray (420 MB) is left to pip install '.[ray]'.
 soak: .venv/soak.stamp
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak -n $(WORKERS) --dist loadfile
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
