@@ -9,9 +9,9 @@ import numpy as np
 
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.search.effect import carried_over, has_no_effect
-from optuna_bisect.search.parabola import fit_rate
+from optuna_bisect.search.parabola import fit_rate, is_measured_alike, lag_of
 from optuna_bisect.search.proposal import propose
-from optuna_bisect.verdicts.comparison import SAME_END, gap_between
+from optuna_bisect.verdicts.comparison import SAME_END
 from optuna_bisect.verdicts.curve import N_AVERAGED
 
 if TYPE_CHECKING:
@@ -163,17 +163,15 @@ def _alike(evidence: Evidence) -> str | None:
     best, initial = evidence.incumbent, evidence.initial
     if best is None or initial is None or best.value is not None:
         return None
-    end = best.compared(evidence.horizon)
-    within = SAME_END * (initial - float(np.mean(end.losses[-N_AVERAGED:])))
+    end = float(np.mean(best.compared(evidence.horizon).losses[-N_AVERAGED:]))
+    within = SAME_END * (initial - end)
     rates = {
         probe.rate
         for i, probes in evidence.seen.items()
         for probe in probes
         if i != evidence.grid.nearest(best.rate)
-        and probe.is_full
-        and probe.is_finite
-        and probe.value is None
-        and gap_between(probe.compared(evidence.horizon), end, initial).difference < within
+        and is_measured_alike(probe, best)
+        and lag_of(probe, best, evidence) < within
     }
     if not rates:
         return None

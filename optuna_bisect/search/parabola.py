@@ -23,10 +23,10 @@ def fit_rate(evidence: Evidence) -> float:
     i, here = grid.nearest(best.rate), grid.position(best.rate)
     pairs = []
     for j in (i - 1, i + 1):
-        full = [p for p in evidence.seen.get(j, ()) if _is_measured_alike(p, best)]
+        full = [p for p in evidence.seen.get(j, ()) if is_measured_alike(p, best)]
         if not full:
             return best.rate
-        lag, probe = min(((_lag(p, best, evidence), p) for p in full), key=lambda pair: pair[0])
+        lag, probe = min(((lag_of(p, best, evidence), p) for p in full), key=lambda pair: pair[0])
         pairs.append((grid.position(probe.rate) - here, lag))
     (a, lag_a), (b, lag_b) = pairs
     slope_a, slope_b = lag_a / a, lag_b / b
@@ -38,13 +38,13 @@ def fit_rate(evidence: Evidence) -> float:
     return min(max(grid.rate_at(here + min(max(vertex, -0.5), 0.5)), low), high)
 
 
-def _is_measured_alike(probe: Probe, best: Probe) -> bool:
+def is_measured_alike(probe: Probe, best: Probe) -> bool:
     """Tell whether a full probe was measured as the incumbent was: by its value or by reports."""
     same = (probe.value is None) == (best.value is None)
     return same and probe.is_full and probe.is_finite and probe.has_score
 
 
-def _lag(probe: Probe, best: Probe, evidence: Evidence) -> float:
+def lag_of(probe: Probe, best: Probe, evidence: Evidence) -> float:
     """Return by how much a full probe ends above the incumbent, in units of the loss."""
     if probe.value is not None and best.value is not None:
         return probe.value - best.value
