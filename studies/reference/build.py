@@ -28,6 +28,7 @@ MODULES = [
     f"{PACKAGE}.curvature",
     f"{PACKAGE}.integrations",  # with all that it holds
     f"!{PACKAGE}.integrations.trial_reports",
+    f"!{PACKAGE}.integrations.group_trial",
 ]
 HERE = Path(__file__).parent
 # What a training loop calls on a scheduler of torch, though it is defined there first.
