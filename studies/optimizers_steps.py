@@ -87,6 +87,8 @@ def measure(optimizer: str, lr: float, seed: int, n_steps: int) -> list[Measured
     marks = {round(last ** (i / (N_MEASURED - 1))) for i in range(N_MEASURED)}
     before: torch.Tensor | None = None
     for step, _ in run.train(last + 1):
+        if before is None and step + 1 not in marks:
+            continue
         now = torch.nn.utils.parameters_to_vector(weights).detach()
         if before is not None:
             rates = effective_rates(run.optimizer)
