@@ -60,7 +60,10 @@ def test_hydra_hands_each_job_its_length_and_nothing_to_those_after_the_final_on
 def test_a_study_of_dask_workers_ends_by_itself_and_quietly(tmp_path) -> None:
     pytest.importorskip("distributed")
     printed, errors = run(tmp_path, "dask_workers.py")
-    assert re.search(r"status=['\"]converged: ", printed)
+    # Which of the two depends on the order in which the workers came.
+    alike = r"[^']+ ended within 1% of its progress, the rest is"
+    said = rf"(the rates beside the winner's are|{alike}) worse"
+    assert re.search(rf"status=['\"]converged: {said}['\"]", printed)
     assert len(re.findall(r"Trial \d+ finished with value", errors)) == 1
     assert "Traceback" not in errors
     assert "never awaited" not in errors
