@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import os
+import sys
 import threading
+import traceback
 import warnings
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -48,4 +51,21 @@ def fail_unfinished() -> None:
             with warnings.catch_warnings(), contextlib.suppress(Exception):
                 warnings.simplefilter("ignore")
                 if pid == os.getpid() and not storage.get_trial(trial_id).state.is_finished():
+                    _release_cursors()
                     storage.set_trial_state_values(trial_id, TrialState.FAIL)
+
+
+def _release_cursors() -> None:
+    """Drop the variables of the frames that the exception which ends Python went through.
+
+    Ctrl-C between a statement of SQLite and the reading of its rows leaves a cursor there, and
+    while that is open SQLite answers every write, of this process too: the database is locked.
+    """
+    error = getattr(sys, "last_value", None)
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            # Until Python 3.12 a frame keeps a copy of what was read; reading again empties it.
+            frame.f_locals  # noqa: B018
+        error = error.__context__
+    gc.collect()

@@ -162,10 +162,12 @@ def _work(url: str, options: dict[str, Any], study: str, settings: dict[str, Any
     except BaseException as error:  # noqa: BLE001 (nothing may reach the parent's code)
         traceback.print_exc()
         sys.stderr.write(f"ended by {type(error).__name__}\n")
-        # As at the end of Python, which a fork must not run for its parent.
-        fail_unfinished()
-        os._exit(1)
-    os._exit(0)
+        sys.last_value = error
+    else:
+        os._exit(0)
+    # As at the end of Python, which a fork must not run for its parent.
+    fail_unfinished()
+    os._exit(1)
 
 
 def main(url: str, grace: float | None, options: dict[str, Any]) -> None:

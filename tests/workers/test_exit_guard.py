@@ -10,6 +10,7 @@ from many_workers import join_study
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 from synthetic_trainer import make_objective
+from worker_process import load_study, start_python
 
 from optuna_bisect.workers import exit_guard
 
@@ -41,3 +42,35 @@ def test_trials_that_ended_and_trials_of_ask_are_left_alone() -> None:
     exit_guard.fail_unfinished()
     states = [t.state for t in study.trials]
     assert states == [TrialState.PRUNED, TrialState.PRUNED, TrialState.RUNNING]
+
+
+CTRL_C = """
+import sys, worker_process
+from sqlalchemy.engine.default import DefaultExecutionContext as Statement
+worker_process.optuna.logging.set_verbosity(worker_process.optuna.logging.ERROR)
+study = worker_process.load_study({url!r}, "s")
+read = Statement.post_exec
+def press(statement):
+    # The rows of this statement are not read yet.
+    Statement.post_exec = read
+    raise KeyboardInterrupt
+def objective(trial):
+    trial.suggest_float("lr", 1e-6, 1.0, log=True)
+    if {where!r} == "report":
+        Statement.post_exec = press
+    trial.report(2.0, 0)
+    Statement.post_exec = press
+    return 2.0
+study.optimize(objective)
+"""
+# Optuna cannot store the end of either trial, and what it raises then is its own.
+RAISED = {"report": "AssertionError", "end": "UnboundLocalError"}
+
+
+@pytest.mark.parametrize("where", RAISED)
+def test_ctrl_c_that_leaves_a_database_locked_leaves_no_trial_running(where, folder) -> None:
+    url = f"sqlite:///{folder}/s.db?timeout=0.5"
+    study = load_study(url, "s")
+    worker = start_python(["-c", CTRL_C.format(url=url, where=where)])
+    assert RAISED[where] in worker.communicate(timeout=60)[1]
+    assert [t.state for t in study.trials] == [TrialState.FAIL]
