@@ -96,13 +96,17 @@ def lay_out(figure: go.Figure) -> None:
     look = {"type": "log", "gridcolor": "#E4E7EB", "linecolor": "#9AA0A6", "ticks": "outside"}
     paid, losses = [1, 1.2, 1.5, 2, 3, 5], [0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.3, 1.5, 2, 3, 5]
     figure.update_xaxes(**look, range=[math.log10(0.93), 1], tickvals=paid)
-    figure.update_xaxes(title_text="updates paid, search included / a full run")
+    figure.update_xaxes(title_text="cost, search included, in full runs")
     figure.update_yaxes(**look, tickvals=losses)
-    figure.update_yaxes(title_text="lowest validation loss / best of five cosine runs")
+    figure.update_yaxes(title_text="validation loss / best of five cosine runs")
     figure.update_layout(
         template=None,
-        title={"text": "What a full run reaches, and what it costs", "x": 0.02},
+        title={
+            "text": "What a full run reaches, and what it costs: lower and further left is better",
+            "subtitle": {"text": "geometric means over all tasks; orange: ours"},
+            "x": 0.02,
+        },
         font={"family": "Helvetica, Arial, sans-serif", "size": 13},
         showlegend=False,
-        margin={"l": 70, "r": 20, "t": 60, "b": 60},
+        margin={"l": 70, "r": 20, "t": 80, "b": 60},
     )

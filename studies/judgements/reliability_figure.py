@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COLOURS = ("#1f77b4", "#d95f02")
 # Fewer verdicts of one confidence are not drawn: their share is chance.
 MIN_DRAWN = 20
+FITTED = "confidences were fitted on our own sweeps"
 
 
 def write_reliability(found: Mapping[str, Sequence[Judgement]], path: Path) -> None:
@@ -30,7 +31,11 @@ def write_reliability(found: Mapping[str, Sequence[Judgement]], path: Path) -> N
     """
     figure = go.Figure()
     figure.add_scatter(
-        x=[0.5, 1], y=[0.5, 1], name="as right as stated", mode="lines", line={"color": "#bbbbbb"}
+        x=[0.5, 1],
+        y=[0.5, 1],
+        name="right as often as stated",
+        mode="lines",
+        line={"color": "#bbbbbb"},
     )
     for i, (name, judgements) in enumerate(found.items()):
         bins = [b for b in make_bins(judgements) if b.n >= MIN_DRAWN]
@@ -38,7 +43,7 @@ def write_reliability(found: Mapping[str, Sequence[Judgement]], path: Path) -> N
             x=[b.confidence for b in bins],
             y=[b.right for b in bins],
             text=[f"{b.n}" for b in bins],
-            name=f"{name}: error {calibration_error(judgements):.3f}",
+            name=f"{name}: {calibration_error(judgements):.3f} off on average",
             mode="lines+markers+text",
             textposition=[_place(b, "left" if i else "right") for b in bins],
             textfont={"color": COLOURS[i], "size": 11},
@@ -47,10 +52,13 @@ def write_reliability(found: Mapping[str, Sequence[Judgement]], path: Path) -> N
         )
     figure.update_layout(
         template="plotly_white",
-        title="On the grey line verdicts are right as often as they say; numbers: how many",
-        xaxis={"title": "stated confidence", "range": [0.48, 1.03]},
-        yaxis={"title": "share that is right", "range": [0.3, 1.05]},
-        legend={"x": 0.6, "y": 0.05},
+        title={
+            "text": "How often verdicts are right, by the confidence that they state",
+            "subtitle": {"text": f"a point: verdicts of like confidence, and how many; {FITTED}"},
+        },
+        xaxis={"title": "confidence that the verdict states", "range": [0.48, 1.03]},
+        yaxis={"title": "share of verdicts that are right", "range": [0.3, 1.05]},
+        legend={"x": 0.98, "y": 0.05, "xanchor": "right"},
     )
     figure_file.write(figure, path)
 
