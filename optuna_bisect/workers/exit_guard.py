@@ -61,8 +61,10 @@ def _release_cursors() -> None:
     Ctrl-C between a statement of SQLite and the reading of its rows leaves a cursor there, and
     while that is open SQLite answers every write, of this process too: the database is locked.
     """
-    error = getattr(sys, "last_value", None)
-    while error is not None:
+    error, seen = getattr(sys, "last_value", None), set()
+    # A program may have made the chain a circle.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         traceback.clear_frames(error.__traceback__)
         for frame, _ in traceback.walk_tb(error.__traceback__):
             # Until Python 3.12 a frame keeps a copy of what was read; reading again empties it.
