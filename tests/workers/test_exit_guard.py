@@ -63,8 +63,8 @@ def objective(trial):
     return 2.0
 study.optimize(objective)
 """
-# Optuna cannot store the end of either trial, and what it raises then is its own. In Python 3.10 the
-# rollback after the report closes the cursor, and nothing is locked.
+# Optuna cannot store the end of either trial, and what it raises then is its own. In Python 3.10
+# the rollback after the report closes the cursor, and nothing is locked.
 REPORT = "AssertionError" if sys.version_info >= (3, 11) else "KeyboardInterrupt"
 RAISED = {"report": REPORT, "end": "UnboundLocalError"}
 
