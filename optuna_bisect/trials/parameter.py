@@ -162,13 +162,7 @@ def _is_number(distribution: BaseDistribution) -> bool:
 
 
 def _is_numeric(choice: object) -> bool:
-    if isinstance(choice, bool):
-        return False
-    try:
-        float(choice)  # type: ignore[arg-type]  # what is no number raises
-    except (TypeError, ValueError):
-        return False
-    return True
+    return not isinstance(choice, bool) and as_rate(choice) is not None
 
 
 def as_rate(value: Any) -> float | None:
