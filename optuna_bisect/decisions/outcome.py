@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.search.effect import carried_over, has_no_effect
 from optuna_bisect.search.parabola import fit_rate, is_measured_alike, lag_of
 from optuna_bisect.search.proposal import propose
 from optuna_bisect.verdicts.comparison import SAME_END
-from optuna_bisect.verdicts.curve import N_AVERAGED
 
 if TYPE_CHECKING:
     from optuna_bisect.search.evidence import Evidence
@@ -163,8 +160,7 @@ def _alike(evidence: Evidence) -> str | None:
     best, initial = evidence.incumbent, evidence.initial
     if best is None or initial is None or best.value is not None:
         return None
-    end = float(np.mean(best.compared(evidence.horizon).losses[-N_AVERAGED:]))
-    within = SAME_END * (initial - end)
+    within = SAME_END * (initial - best.compared(evidence.horizon).end)
     rates = {
         probe.rate
         for i, probes in evidence.seen.items()

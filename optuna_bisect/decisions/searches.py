@@ -6,13 +6,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from optuna_bisect.decisions.outcome import find_outcome
 from optuna_bisect.search.running import led_by_running
 from optuna_bisect.study.configuration import REDUCTION
 from optuna_bisect.verdicts.comparison import PROGRESS_RATIO
-from optuna_bisect.verdicts.curve import N_AVERAGED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +67,7 @@ class Search(NamedTuple):
             return math.inf
         if best.value is not None:
             return best.value
-        return float(np.mean(best.compared(evidence.horizon).losses[-N_AVERAGED:]))
+        return best.compared(evidence.horizon).end
 
 
 def read_searches(history: History) -> tuple[Search, ...]:

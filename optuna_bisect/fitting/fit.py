@@ -140,12 +140,11 @@ def _judge(train: Curve, val: Curve, initial: float) -> tuple[FitName, str]:
     t_end, v_end, v_best = fall[-1], rise[-1], rise[lowest]
     if is_flat(train, initial):
         return "under-fitting", f"the training loss, {t_end:.4g}, has hardly left {initial:.4g}"
-    last = float(np.mean(train.losses[-N_AVERAGED:]))
     lost = max(SIGNIFICANCE * noise_of(train.losses), LOST_SHARE * (initial - min(fall)))
-    if last - min(fall) > lost:
+    if train.end - min(fall) > lost:
         return (
             "under-fitting",
-            f"the training loss went up again, from {min(fall):.4g} to {last:.4g}",
+            f"the training loss went up again, from {min(fall):.4g} to {train.end:.4g}",
         )
     error = SIGNIFICANCE * noise_of(val.losses)
     # At a rate that is too high both losses swing: a rise must show in the order as well.

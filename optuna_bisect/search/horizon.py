@@ -166,7 +166,7 @@ def _drift(curve: Curve | None, best: Curve, initial: float) -> float:
     if not early >= LEAST_SHARE:
         return 0.0
     growth = math.log((common.steps[end] + 1) / (common.steps[half] + 1))
-    progress = initial - float(np.mean(best.losses[-N_AVERAGED:]))
+    progress = initial - best.end
     error = noise_of(best.losses[N_SKIPPED:]) * math.sqrt(2 / n_averaged) / progress
     change = late - early
     return math.copysign(max(0.0, abs(change) - DRIFT_MARGIN * error), change) / growth

@@ -6,13 +6,11 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from optuna_bisect.search.assessment import arrange
 from optuna_bisect.search.probe import initial_loss
 from optuna_bisect.verdicts import confidence, reasons
 from optuna_bisect.verdicts.comparison import is_behind, leads
-from optuna_bisect.verdicts.curve import N_AVERAGED, N_SKIPPED
+from optuna_bisect.verdicts.curve import N_SKIPPED
 from optuna_bisect.verdicts.shape import is_flat
 from optuna_bisect.verdicts.verdict import Verdict, side_of
 
@@ -49,8 +47,7 @@ def led_by_running(evidence: Evidence, running: Sequence[Probe], *, lead: float 
     if not leaders:
         return evidence
     horizon = min(p.curve.horizon for p in leaders)
-    ends = {p.number: p.curve.until(horizon - 1).losses[-N_AVERAGED:] for p in leaders}
-    leader = min(leaders, key=lambda p: (float(np.mean(ends[p.number])), p.number))
+    leader = min(leaders, key=lambda p: (p.curve.until(horizon - 1).end, p.number))
     led = evidence._replace(incumbent=leader, leader=leader, initial=initial, horizon=horizon)
     return arrange(led)
 

@@ -59,7 +59,7 @@ def is_behind(
     if levels is None:
         return None
     own, level = initial - levels[0], levels[1]
-    other = initial - max(level, float(np.mean(incumbent.losses[-N_AVERAGED:])))
+    other = initial - max(level, incumbent.end)
     ratio = least_share(curve, horizon or incumbent.horizon)
     error = noise_of(incumbent.losses[N_SKIPPED:]) * math.sqrt((1 + ratio**2) / N_AVERAGED)
     if own + CUT_MARGIN * error >= ratio * other:
@@ -87,9 +87,8 @@ def rises_alike(curve: Curve, other: Curve, initial: float) -> bool:
     own = curve.until(other.steps[-1])
     if len(own) <= N_SKIPPED:
         return False
-    level = float(np.mean(own.losses[-N_AVERAGED:]))
     same_steps = np.interp(own.steps[-N_AVERAGED:], other.steps, other.losses)
-    return abs(level - float(np.mean(same_steps))) <= ALIKE * abs(level - initial)
+    return abs(own.end - float(np.mean(same_steps))) <= ALIKE * abs(own.end - initial)
 
 
 class Gap(NamedTuple):
@@ -121,7 +120,7 @@ def gap_between(curve: Curve, best: Curve, initial: float | None) -> Gap:
     difference = np.asarray(curve.losses) - np.interp(curve.steps, best.steps, best.losses)
     noise = noise_of(difference[N_SKIPPED:].tolist())
     start = best.losses[0] if initial is None else initial
-    aim = SAME_END * (start - float(np.mean(best.losses[-N_AVERAGED:])))
+    aim = SAME_END * (start - best.end)
     n_most = max(1, int(MAX_SHARE * (len(difference) - N_SKIPPED)))
     n = max(1, math.ceil((noise / aim) ** 2)) if noise < aim * math.sqrt(n_most) else n_most
     return Gap(float(np.mean(difference[-n:])), noise / math.sqrt(n), n)

@@ -42,6 +42,11 @@ class Curve:
         """Length of the run in steps: the last step plus one; 0 without reports."""
         return self.steps[-1] + 1 if self.steps else 0
 
+    @cached_property
+    def end(self) -> float:
+        """Mean of the last reports; NaN without any."""
+        return float(np.mean(self.losses[-N_AVERAGED:])) if self.losses else math.nan
+
     def until(self, step: int) -> Curve:
         """Return the part up to and including a step."""
         n = bisect_right(self.steps, step)
