@@ -5,15 +5,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.trial import TrialState
 
 from optuna_bisect._logger import warn_once
 from optuna_bisect.study.trial_kinds import LEAST_LENGTH
-from optuna_bisect.trials import attributes
+from optuna_bisect.trials import attributes, internals
 from optuna_bisect.trials.view import curve_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from optuna.study import Study
     from optuna.trial import FrozenTrial
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Steps that begin this many gaps between reports above 0 are counted from somewhere else.
 _FAR = 2
+# A database hands a trial's reports out by step or as its rows happen to lie, gRPC by hashes.
+_KEEP_ORDER = (InMemoryStorage, JournalStorage)
 _ASK = "count the steps of each trial up from 0, in the unit of probe_steps and final_steps"
 
 
@@ -37,18 +40,27 @@ def find_first_step(steps: Sequence[int], probe_steps: int) -> int | None:
     return first if gap < 0 or first >= max(probe_steps, _FAR * gap + 1) else None
 
 
-def note_first_step(study: Study, trial: FrozenTrial, attrs: attributes.Attrs) -> attributes.Attrs:
+def note_first_step(
+    study: Study, trial: FrozenTrial, attrs: attributes.Attrs, *, at_end: bool = False
+) -> attributes.Attrs:
     """Write on a probe from which step it counts, and warn; return its attributes.
 
-    It is written because a database forgets the order in which reports came.
+    It is written because only the running trial knows in which order its reports came. ``at_end``
+    the storage has been asked, and many do not know it: an old global step is all to be seen then.
     """
+    probe_steps = attrs.probe_steps
+    if attrs.first_step is not None or probe_steps is None or attrs.role != "probe":
+        return attrs
     # The first two alone: this is called at every report.
-    steps, probe_steps = list(islice(trial.intermediate_values, 2)), attrs.probe_steps
-    if len(steps) < 2 or probe_steps is None or attrs.role != "probe":
+    in_order: Iterable[int] = trial.intermediate_values
+    if at_end and not isinstance(internals.storage_of(study), _KEEP_ORDER):
+        in_order = sorted(in_order)
+    steps = list(islice(in_order, 2))
+    if len(steps) < 2:
         return attrs
     first, second = steps
-    found = attrs.first_step
-    if found is None and (found := find_first_step(steps, probe_steps)) is not None:
+    found = find_first_step(steps, probe_steps)
+    if found is not None:
         attributes.write(study, trial, first_step=found)
     is_late = first >= probe_steps / 2 and first > _FAR * (second - first)
     if found is not None or is_late:
@@ -100,9 +112,12 @@ def warn_of_units(study: Study, trial: FrozenTrial, state: TrialState | None = N
         state: The state in which it ends, None while it runs.
     """
     attrs = attributes.read(trial)
-    last = next(reversed(trial.intermediate_values), None)
-    if last is None:
+    steps = trial.intermediate_values
+    if not steps:
         return
+    # While it runs this is called at every report, and the order is known.
+    first = attrs.first_step or 0
+    last = next(reversed(steps)) if state is None else max(steps, key=lambda s: abs(s - first))
     if attrs.role == "final" and attrs.final_steps is not None and last > attrs.final_steps:
         warn_once(
             f"Final trial {trial.number} reports step {last}, beyond "

@@ -53,7 +53,7 @@ def record_end(
     report where it was pruned.
     """
     losses = records.flush(study, trial)
-    attrs = note_first_step(study, trial, attributes.read(trial))
+    attrs = note_first_step(study, trial, attributes.read(trial), at_end=True)
     warn_of_units(study, trial, state)
     if attrs.verdict is not None or attrs.role not in ("probe", "final"):
         return

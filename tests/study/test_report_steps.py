@@ -5,6 +5,7 @@ from __future__ import annotations
 import optuna
 import pytest
 from optuna.trial import TrialState
+from storage_servers import grpc_proxy, make_tables
 from synthetic_trainer import (
     FINAL_STEPS,
     HIGH,
@@ -78,6 +79,29 @@ def test_a_run_that_counts_down_is_read_in_the_order_of_time(top, kind, said, fo
     expected = search(lambda update, n_done: update)
     assert [t.params for t in study.trials] == [t.params for t in expected.trials]
     assert len(said(f"step {top} and then at {top - 2}")) == 1
+
+
+def test_a_storage_that_forgets_the_order_of_reports_changes_nothing(folder, said) -> None:
+    """Optuna's gRPC hands 10, 20, 30, 40, 50 out as 40, 10, 50, 20, 30, which counts up."""
+    objective = make_objective(TRAINER, first=10, every=10, n_steps=None)
+    make_tables(database := f"sqlite:///{folder}/s.db")
+    with grpc_proxy(database) as url:
+        for pruner in (ob.VerdictPruner(), optuna.pruners.NopPruner()):
+            expected, study = (
+                optuna.create_study(
+                    sampler=ob.BisectionSampler(probe_steps=50, final_steps=300),
+                    pruner=pruner,
+                    storage=storage,
+                )
+                for storage in (None, open_storage(url))
+            )
+            expected.optimize(objective, n_trials=40)
+            study.optimize(objective, n_trials=40)
+            assert [t.params for t in study.trials] == [t.params for t in expected.trials]
+            assert verdicts(study) == verdicts(expected)
+            orders = [list(t.intermediate_values) for t in with_role(study, "probe")]
+            assert any(steps[1] < steps[0] for steps in orders)
+    assert not said("first step")
 
 
 def test_a_run_that_counts_down_from_the_length_of_a_probe_is_noticed_in_the_second(said) -> None:
