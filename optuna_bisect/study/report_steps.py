@@ -14,7 +14,7 @@ from optuna_bisect.trials import attributes, internals
 from optuna_bisect.trials.view import curve_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from optuna.study import Study
     from optuna.trial import FrozenTrial
@@ -51,11 +51,7 @@ def note_first_step(
     probe_steps = attrs.probe_steps
     if attrs.first_step is not None or probe_steps is None or attrs.role != "probe":
         return attrs
-    # The first two alone: this is called at every report.
-    in_order: Iterable[int] = trial.intermediate_values
-    if at_end and not isinstance(internals.storage_of(study), _KEEP_ORDER):
-        in_order = sorted(in_order)
-    steps = list(islice(in_order, 2))
+    steps = _first_two(study, trial, at_end=at_end)
     if len(steps) < 2:
         return attrs
     first, second = steps
@@ -72,6 +68,18 @@ def note_first_step(
             study.study_name,
         )
     return attrs._replace(first_step=found)
+
+
+def _first_two(study: Study, trial: FrozenTrial, *, at_end: bool) -> list[int]:
+    """Return the steps of a trial's first two reports, the smallest where their order is lost."""
+    steps = trial.intermediate_values
+    if not at_end or isinstance(internals.storage_of(study), _KEEP_ORDER):
+        # Few of them alone: this is called at every report.
+        found = list(islice(steps, 2))
+        # The clone of a dead trial may have that one's reports, in any order before its own.
+        if found == sorted(found) or next(reversed(steps)) <= found[-1]:
+            return found
+    return sorted(steps)[:2]
 
 
 def is_first_report(

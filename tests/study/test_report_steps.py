@@ -104,6 +104,21 @@ def test_a_storage_that_forgets_the_order_of_reports_changes_nothing(folder, sai
     assert not said("first step")
 
 
+@pytest.mark.parametrize("old", [(8, 0), (16, 0, 8), (40, 10, 30, 20)])
+def test_the_reports_of_a_dead_trial_may_come_to_its_clone_in_any_order(old, said) -> None:
+    """Optuna's retry callback takes them over from the storage where it is told to."""
+    study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
+    reports = {step: TRAINER.loss(1e-3, step) for step in old}
+    state = optuna.trial.TrialState.WAITING
+    study.add_trial(optuna.create_trial(state=state, intermediate_values=reports))
+    study.optimize(make_objective(TRAINER, first=max(old) + 8, every=8), n_trials=1)
+    study.optimize(make_objective(TRAINER, every=8), n_trials=40)
+    assert study.trials[0].user_attrs["bisect_verdict"] == "balanced"
+    assert "bisect_workings_first_step" not in study.trials[0].user_attrs
+    assert not said("first step") + said("late report")
+    assert decades(ob.find_winner(study).lr) < 0.35
+
+
 def test_a_run_that_counts_down_from_the_length_of_a_probe_is_noticed_in_the_second(said) -> None:
     """The first report of the first probe looks like its end; equal ones are no verdict."""
     study = search(lambda update, n_done: max(PROBE_STEPS - 1 - update, 0) or None, every=1)
