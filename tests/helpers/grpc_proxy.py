@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -11,23 +10,11 @@ import optuna
 from optuna.storages._grpc import servicer
 from optuna.storages._grpc.auto_generated import api_pb2_grpc
 
-
-class Service(servicer.OptunaStorageProxyService):
-    """Says what a client sees only as a trial that is not found."""
-
-    def GetTrial(self, request, context):  # noqa: N802
-        try:
-            return super().GetTrial(request, context)
-        except Exception:
-            traceback.print_exc()
-            raise
-
-
 if __name__ == "__main__":
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # Optuna's own starter takes a port and does not say whether it got it.
     server = grpc.server(ThreadPoolExecutor(max_workers=10))
-    service = Service(optuna.storages.get_storage(sys.argv[1]))
+    service = servicer.OptunaStorageProxyService(optuna.storages.get_storage(sys.argv[1]))
     api_pb2_grpc.add_StorageServiceServicer_to_server(service, server)
     sys.stdout.write(f"{server.add_insecure_port('localhost:0')}\n")
     sys.stdout.flush()

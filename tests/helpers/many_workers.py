@@ -16,7 +16,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.storages import InMemoryStorage
+from optuna.storages import GrpcStorageProxy, InMemoryStorage
 from optuna.trial import TrialState
 from synthetic_trainer import STEPS, make_objective
 from worker_process import open_storage, start_python
@@ -64,6 +64,9 @@ def work(
         every=every, also=lambda trial: time.sleep(0.005 * random_wait.random())
     )
     for i in range(n_studies):
+        if index == 0 and isinstance(storage, GrpcStorageProxy):
+            # Optuna's cache forgets trials that begin while another thread creates their study.
+            join_study(storage, f"s{i}")
         barrier.wait(PATIENCE_SECONDS)
         try:
             join_study(storage, f"s{i}").optimize(objective)
