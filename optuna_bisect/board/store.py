@@ -8,6 +8,7 @@ of optuna-dashboard 0.17 to 0.21; tests hold them against both servers.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from optuna_bisect.trials import internals
@@ -15,7 +16,8 @@ from optuna_bisect.trials import internals
 if TYPE_CHECKING:
     from optuna.study import Study
 
-# A text column of MySQL takes 64 kB; what is longer is cut, and no longer replaced in one go.
+# A text column of MySQL takes 64 kB of JSON, where a quote takes two bytes and an umlaut six; what
+# is longer is cut, and no longer replaced in one go.
 _LONGEST = 60_000
 
 
@@ -55,7 +57,7 @@ class Store:
         before = self._pieces(prefix)
         if before and "".join(before) == text:
             return False
-        pieces = [text[i : i + _LONGEST] for i in range(0, len(text), _LONGEST)] or [""]
+        pieces = _cut(text)
         pieces += [""] * (len(before) - len(pieces))
         for i, piece in enumerate(pieces):
             if i >= len(before) or before[i] != piece:
@@ -65,3 +67,11 @@ class Store:
     def _set(self, key: str, value: Any) -> None:
         internals.set_study_attribute(self._study, key, value)
         self._known[key] = value
+
+
+def _cut(text: str) -> list[str]:
+    """Cut a text into pieces that are short enough as JSON."""
+    if len(json.dumps(text)) <= _LONGEST:
+        return [text]
+    middle = len(text) // 2
+    return [*_cut(text[:middle]), *_cut(text[middle:])]

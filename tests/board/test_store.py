@@ -94,6 +94,15 @@ def test_a_very_long_text_is_cut_for_databases_with_short_columns() -> None:
     assert get_note(study) == "b"
 
 
+@pytest.mark.parametrize("text", [60_000 * '"', 60_000 * "é", 30_000 * "😀"])
+def test_what_grows_as_json_still_fits_a_text_column_of_mysql(text) -> None:
+    study = optuna.create_study()
+    Store(study).write_note(text)
+    assert get_note(study) == text
+    stored = study._storage.get_study_system_attrs(study._study_id)
+    assert max(len(json.dumps(value)) for value in stored.values()) < 2**16
+
+
 def test_what_has_not_changed_is_not_written_again(monkeypatch) -> None:
     study = search()
     publish(study)
