@@ -17,6 +17,7 @@ from optuna_bisect.search.horizon import correct
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.search.proposal import choose
 from optuna_bisect.search.running import answer, led_by_running
+from optuna_bisect.trials.values import is_equal, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,7 +131,7 @@ def start_rate(
     names = history.group_by
     if names is None:
         names = _separating(history, ended, held)
-    alike = [s for s in ended if all(s.held.get(n) == held.get(n) for n in names)]
+    alike = [s for s in ended if all(is_equal(s.held.get(n), held.get(n)) for n in names)]
     rates = [_rate(s) * _batch_ratio(s.held, held) for s in alike]
     positive = [math.log(rate) for rate in rates if rate > 0]
     return math.exp(statistics.median(positive)) if positive else None
@@ -148,12 +149,13 @@ def _separating(history: History, ended: Sequence[Search], held: Mapping[str, An
 
 def _spread_of(name: str, ended: Sequence[Search], held: Mapping[str, Any]) -> float:
     """Return by how much best rates differ between the values of a parameter, as logarithms."""
-    # A choice need not be hashable: JSON storages return tuples as lists.
+    # A choice need not be hashable.
     rates: dict[str, list[float]] = {}
     for search in ended:
         if _rate(search) > 0:
-            rates.setdefault(repr(search.held.get(name)), []).append(math.log(_rate(search)))
-    if repr(held.get(name)) not in rates or len(rates) < 2:
+            value = repr(plain(search.held.get(name)))
+            rates.setdefault(value, []).append(math.log(_rate(search)))
+    if repr(plain(held.get(name))) not in rates or len(rates) < 2:
         return math.inf
     means = [statistics.fmean(logs) for logs in rates.values()]
     return max(means) - min(means)

@@ -6,8 +6,9 @@ whether the search may learn from it, not only the name: two workers may have dr
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Protocol
+
+from optuna_bisect.trials.values import is_equal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,12 +55,7 @@ def top_rung(probe_steps: int | None, final_steps: int | None, n_rungs: int) -> 
 
 def agree(a: Values, b: Values) -> bool:
     """Tell whether two trials have the same value of every parameter that both have."""
-    return all(_is_equal(b[name], value) for name, value in a.items() if name in b)
-
-
-def _is_equal(a: Any, b: Any) -> bool:
-    """Tell whether two values are the same choice; NaN may be one, which differs from itself."""
-    return bool(a == b) or all(isinstance(v, float) and math.isnan(v) for v in (a, b))
+    return all(is_equal(b[name], value) for name, value in a.items() if name in b)
 
 
 def held_by(members: Iterable[Member], search: int | None) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
 from optuna import TrialPruned
-from optuna.distributions import check_distribution_compatibility
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
 from optuna.storages import InMemoryStorage, JournalStorage
@@ -149,23 +148,6 @@ def is_value_of(distribution: BaseDistribution, value: Any) -> bool:
         return distribution._contains(distribution.to_internal_repr(value))
     except ValueError:
         return False
-
-
-def is_usable(trial: FrozenTrial, name: str, distribution: BaseDistribution) -> bool:
-    """Tell whether a trial has a parameter whose value a distribution allows."""
-    if name not in trial.params:
-        return False
-    try:
-        check_distribution_compatibility(trial.distributions[name], distribution)
-    except ValueError:
-        return False
-    return is_value_of(distribution, trial.params[name])
-
-
-def param_of(study: Study, number: int, name: str, distribution: BaseDistribution) -> Any:
-    """Return an earlier trial's parameter where the distribution allows it, else ``MISSING``."""
-    trial = trial_of(study, number)
-    return trial.params[name] if trial and is_usable(trial, name, distribution) else MISSING
 
 
 def new_study(

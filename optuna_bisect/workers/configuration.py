@@ -15,6 +15,7 @@ from optuna_bisect.study.reading import read_history
 from optuna_bisect.trials import attributes, internals, liveness
 from optuna_bisect.trials.internals import MISSING
 from optuna_bisect.trials.parameter import is_known_name, name_in
+from optuna_bisect.trials.values import value_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -214,8 +215,8 @@ def hold(
 
 def _param_in(members: Iterable[FrozenTrial], name: str, distribution: BaseDistribution) -> Any:
     """Return the value that probes ran with, ``MISSING`` where none has one that is allowed."""
-    usable = (t for t in members if internals.is_usable(t, name, distribution))
-    return next((t.params[name] for t in usable), MISSING)
+    found = (value_in(t, name, distribution) for t in members)
+    return next((value for value in found if value is not MISSING), MISSING)
 
 
 def _drawn_in(members: Iterable[FrozenTrial], name: str, distribution: BaseDistribution) -> Any:

@@ -9,6 +9,7 @@ from optuna_bisect.decisions import rate_name
 from optuna_bisect.study.reading import read_history
 from optuna_bisect.trials import attributes, internals
 from optuna_bisect.trials.parameter import fit_into
+from optuna_bisect.trials.values import param_of
 from optuna_bisect.workers.configuration import held_value, hold
 from optuna_bisect.workers.rate_claim import ask_rate
 
@@ -65,7 +66,7 @@ def choose_other(
     """Return what the winner or the search holds, else what ``sampler`` draws."""
     attrs = attributes.read(trial)
     if attrs.winner is not None:
-        value = internals.param_of(study, attrs.winner, name, distribution)
+        value = param_of(study, attrs.winner, name, distribution)
         if value is not internals.MISSING:
             return value
     if attrs.role == "probe" and attrs.search is not None:
