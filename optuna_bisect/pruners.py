@@ -14,7 +14,7 @@ from optuna_bisect.decisions.next_rate import part_of
 from optuna_bisect.decisions.roles import forestalled_by
 from optuna_bisect.decisions.running_verdict import judge_beside, judge_probe
 from optuna_bisect.search.probe import Probe
-from optuna_bisect.study.reading import recent_history
+from optuna_bisect.study.reading import note_rate_name, recent_history
 from optuna_bisect.study.report_steps import is_first_report, note_first_step, warn_of_units
 from optuna_bisect.study.settings import Settings
 from optuna_bisect.trials import attributes
@@ -86,6 +86,8 @@ class VerdictPruner(BasePruner):
     ) -> bool:
         settings = Settings(report_direction=self._report_direction)
         history = recent_history(study, trial, settings, rung=attrs.rung or 0)
+        if attrs.param is None and history.recorded_param is None:
+            note_rate_name(study, trial)
         rate = rate_of(trial, history.view)
         curve = curve_of(trial, history.view.report_sign)
         if rate is None and not curve.is_finite and "overshoot" in self._cuts:

@@ -7,6 +7,7 @@ import textwrap
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import create_trial
 
 from optuna_bisect.figures import style
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import plotly.graph_objects as go
+    from optuna.distributions import BaseDistribution
     from optuna.study import Study
 
     from optuna_bisect.figures.rows import Configuration
@@ -187,6 +189,14 @@ def _hover_text(column: Column, unit: str) -> str:
     return "<br>".join([*lines, *textwrap.wrap(c.reason, style.HOVER_WIDTH)])
 
 
+def _in_words(value: Any, distribution: BaseDistribution) -> tuple[Any, BaseDistribution]:
+    """Turn choices that are lists into words: Optuna's figure looks choices up by their hash."""
+    choices = distribution.choices if isinstance(distribution, CategoricalDistribution) else ()
+    if not any(isinstance(choice, list) for choice in choices):
+        return value, distribution
+    return str(value), CategoricalDistribution([str(choice) for choice in choices])
+
+
 def draw_parallel(study: Study, target: str = END) -> go.Figure:
     """Draw Optuna's parallel coordinates of a study with one trial for each configuration."""
     style.graph_objects()
@@ -205,8 +215,9 @@ def draw_parallel(study: Study, target: str = END) -> go.Figure:
             continue
         params = {**c.params, name: c.rate}
         known = {n: d for row in c.rows for n, d in trials[row.number].distributions.items()}
-        distributions = {n: known[n] for n in params}
-        view.add_trial(create_trial(params=params, distributions=distributions, value=c.value))
+        drawn = {n: _in_words(v, known[n]) for n, v in params.items()}
+        values, distributions = ({n: d[i] for n, d in drawn.items()} for i in (0, 1))
+        view.add_trial(create_trial(params=values, distributions=distributions, value=c.value))
     if not view.trials:
         return style.make_figure("", [], if_empty="no configuration has been searched yet")
     figure = plot_parallel_coordinate(view, target_name=target)

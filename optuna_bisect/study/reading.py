@@ -16,7 +16,7 @@ from optuna_bisect.study.finished import read_finished, recall_finished
 from optuna_bisect.study.history import History, Running
 from optuna_bisect.study.settings import Settings, check_single_objective
 from optuna_bisect.trials import attributes, ignored, internals, liveness
-from optuna_bisect.trials.parameter import as_rate, find_rate_name, name_in
+from optuna_bisect.trials.parameter import as_rate, find_rate_name, name_in, rivals
 from optuna_bisect.trials.view import View, curve_of, others_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def read_history(
     # A finished trial may have the same number where rows were deleted.
     others = [t for t in trials if t.number != exclude or t.state.is_finished()]
     recorded, param = attributes.recorded_settings(others), attributes.latest(others, "param")
-    rate_name = find_rate_name(t.distributions for t in others)
+    rate_name = find_rate_name(internals.spaces_of(study, others))
     view = View(
         known.param_name or param or rate_name,
         known.probe_steps or recorded.get("probe_steps"),
@@ -202,6 +202,19 @@ def recent_history(
     done = time.monotonic()
     _last.reading = _Reading(ref(storage), internals.trial_id(trial), history, done, done - now)
     return history
+
+
+def note_rate_name(study: Study, trial: FrozenTrial) -> None:
+    """Write which of several parameters that look alike is the rate, where no trial says it yet.
+
+    It is the first one, and some storages forget which one that was. Trials with one alone tell it
+    without their order.
+    """
+    if internals.keeps_order_of_params(study) or len(rivals(trial.distributions)) < 2:
+        return
+    others = internals.without(internals.all_trials(study), trial)
+    plain = [t.distributions for t in others if len(rivals(t.distributions)) < 2]
+    attributes.write(study, trial, param=find_rate_name([*plain, trial.distributions]))
 
 
 def _signs(direction: StudyDirection, report_direction: str | None) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from optuna import TrialPruned
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, PatientPruner
 from optuna.storages import InMemoryStorage, JournalStorage
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import create_study
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -19,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from optuna_bisect.trials.parameter import as_rate, find_rate_name, is_known_name, rank_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
@@ -58,6 +59,21 @@ def all_trials(study: Study) -> list[FrozenTrial]:
         backend = getattr(storage, "_backend", storage)
         trials = backend.get_all_trials(study._study_id, deepcopy=False)
     return trials
+
+
+def spaces_of(
+    study: Study, trials: Sequence[FrozenTrial]
+) -> Iterator[Mapping[str, BaseDistribution]]:
+    """Yield the distributions of each trial, by the alphabet where the storage has no order."""
+    is_ordered = keeps_order_of_params(study)
+    for trial in trials:
+        found = trial.distributions
+        yield found if is_ordered else dict(sorted(found.items()))
+
+
+def keeps_order_of_params(study: Study) -> bool:
+    """Tell whether parameters come back in their order; gRPC mixes them, each process anew."""
+    return isinstance(study._storage, (InMemoryStorage, JournalStorage, _CachedStorage))
 
 
 def without(trials: Sequence[FrozenTrial], own: FrozenTrial) -> list[FrozenTrial]:

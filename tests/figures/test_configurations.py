@@ -130,6 +130,20 @@ def test_conditional_parameters_are_drawn() -> None:
     data_of(plot_configurations(study))
 
 
+@pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")
+def test_choices_that_are_lists_are_drawn_as_words() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        low, _ = trial.suggest_categorical("betas", [[0.8, 0.9], [0.9, 0.999], None]) or (1, 1)
+        return low * abs(trial.suggest_float("lr", 1e-6, 1, log=True) - 0.01)
+
+    sampler = ob.BisectionSampler(probe_steps=1, final_steps=2, n_configurations=2, seed=0)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective, n_trials=30)
+    drawn = plot_parallel_coordinate(study).to_json()
+    for configuration in summarize(study).configurations:
+        assert f'["betas","{configuration.params["betas"]}"]' in drawn
+
+
 def test_nothing_to_draw_is_said() -> None:
     for plot in (plot_configurations, plot_parallel_coordinate):
         (note,) = plot(search(n_trials=0)).layout.annotations
