@@ -79,11 +79,14 @@ def last_sign_of_life(trial: FrozenTrial) -> datetime.datetime | None:
 
 
 def age_of(trial: FrozenTrial) -> float:
-    """Return the seconds since a trial was started, by this machine's clock; 0 if unknown."""
+    """Return the seconds since a trial was started, by this machine's clock; 0 if unknown.
+
+    It is 0 too where the worker's clock is ahead, or MySQL rounded the start up to a second.
+    """
     start = trial.datetime_start
     if start is None:
         return 0.0
-    return (utc_now() - start.astimezone(datetime.timezone.utc)).total_seconds()
+    return max(0.0, (utc_now() - start.astimezone(datetime.timezone.utc)).total_seconds())
 
 
 def note_alive(study: Study, trial: FrozenTrial, stale_after: float | None) -> None:

@@ -67,6 +67,17 @@ def test_the_time_left_is_that_of_the_other_steps_at_the_mean_speed() -> None:
     assert (progress.phase, progress.n_probes) == (2, 1)
 
 
+def test_a_worker_whose_clock_is_ahead_leaves_no_negative_time() -> None:
+    study = optuna.create_study(sampler=ob.BisectionSampler(**STEPS), pruner=ob.VerdictPruner())
+    trial = study.ask()
+    trial.report(trial.suggest_float("lr", 1e-6, 1.0, log=True), 0)
+    started = study._storage._studies[study._study_id].trials[0]
+    started.datetime_start += datetime.timedelta(minutes=1)
+    progress = read_progress(study)
+    assert [row.number for row in progress.running] == [0]
+    assert progress.seconds_left is None
+
+
 def test_a_final_trial_that_broke_off_is_paid_and_not_done() -> None:
     study = search(n_trials=40)
     before = [t for t in study.trials if t.state != TrialState.COMPLETE]

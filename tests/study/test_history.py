@@ -44,6 +44,7 @@ def test_storage_is_not_read_at_each_report(settings) -> None:
     assert n_reads[1] < n_reads[0] + 10
 
 
+@pytest.mark.soak
 def test_the_first_of_several_rates_is_known_where_a_storage_mixes_them(folder) -> None:
     """Optuna's gRPC hands parameters out in an order that differs from process to process."""
     names = [f"{part}_lr" for part in "hgfedcba"]
