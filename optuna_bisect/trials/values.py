@@ -32,7 +32,11 @@ def value_in(trial: FrozenTrial, name: str, distribution: BaseDistribution) -> A
     """Return a trial's parameter as a distribution has it, ``MISSING`` where that forbids it."""
     if name not in trial.params or not _is_compatible(trial.distributions[name], distribution):
         return MISSING
-    value = trial.params[name]
+    return allowed(trial.params[name], distribution)
+
+
+def allowed(value: Any, distribution: BaseDistribution) -> Any:
+    """Return a stored value as a distribution has it, ``MISSING`` where that forbids it."""
     if internals.is_value_of(distribution, value):
         return value
     choices = distribution.choices if isinstance(distribution, CategoricalDistribution) else ()

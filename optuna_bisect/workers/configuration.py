@@ -15,7 +15,7 @@ from optuna_bisect.study.reading import read_history
 from optuna_bisect.trials import attributes, internals, liveness
 from optuna_bisect.trials.internals import MISSING
 from optuna_bisect.trials.parameter import is_known_name, name_in
-from optuna_bisect.trials.values import value_in
+from optuna_bisect.trials.values import allowed, value_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -139,9 +139,14 @@ def _draw_another(
 
 
 def _storable(drawn: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what JSON does not hold as it is; such a value is drawn when it is asked for."""
-    kinds = (str, int, float, bool, type(None))
-    return {name: value for name, value in drawn.items() if isinstance(value, kinds)}
+    """Leave out what JSON does not hold; such a value is drawn when it is asked for."""
+    return {name: value for name, value in drawn.items() if _is_storable(value)}
+
+
+def _is_storable(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_storable, value))
+    return isinstance(value, (str, int, float, bool, type(None)))
 
 
 def held_value(
@@ -222,5 +227,5 @@ def _param_in(members: Iterable[FrozenTrial], name: str, distribution: BaseDistr
 def _drawn_in(members: Iterable[FrozenTrial], name: str, distribution: BaseDistribution) -> Any:
     """Return the value that a probe drew and is about to run with, ``MISSING`` without any."""
     held = (attributes.read(t).held or {} for t in members)
-    drawn = (values[name] for values in held if name in values)
-    return next((v for v in drawn if internals.is_value_of(distribution, v)), MISSING)
+    drawn = (allowed(values[name], distribution) for values in held if name in values)
+    return next((value for value in drawn if value is not MISSING), MISSING)

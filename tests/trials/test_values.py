@@ -41,7 +41,7 @@ def test_what_a_narrower_range_forbids_is_missing() -> None:
     assert value_in(trial, "d", FloatDistribution(0.0, 0.5)) is MISSING
 
 
-@pytest.mark.parametrize("n_configurations", [1, 2])
+@pytest.mark.parametrize("n_configurations", [1, 5])
 def test_a_search_with_a_choice_of_tuples_ends_on_a_database_too(folder, n_configurations) -> None:
     seen = {}
 
@@ -55,7 +55,7 @@ def test_a_search_with_a_choice_of_tuples_ends_on_a_database_too(folder, n_confi
         study = optuna.create_study(
             study_name="s", storage=storage, sampler=sampler, pruner=ob.VerdictPruner()
         )
-        study.optimize(make_objective(Trainer(), n_steps=None, also=suggest), n_trials=30)
+        study.optimize(make_objective(Trainer(), n_steps=None, also=suggest), n_trials=60)
         return study
 
     memory, database = search(None), search(f"sqlite:///{folder}/s.db")
