@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import math
+from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
+from optuna.trial import FixedTrial
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ChainedScheduler, SequentialLR
 
@@ -24,9 +27,13 @@ from optuna_bisect._logger import logger
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.feedback.schedule import DECAYS
 from optuna_bisect.training.param_groups import first_rate
+from optuna_bisect.trials import internals
+from optuna_bisect.trials.parameter import as_rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from optuna.trial import BaseTrial
 
     from optuna_bisect.study.trial_plan import TrialPlan
 
@@ -149,6 +156,37 @@ def check_length(n_calls: int, steps_per_call: int, final_steps: int | None) -> 
             "these calls (steps_per_call= says how many steps one call is); the rate does not "
             "stay at 0."
         )
+
+
+def in_group_units(
+    plan: TrialPlan, trial: BaseTrial, optimizer: Optimizer
+) -> tuple[TrialPlan, float]:
+    """Turn a final trial's plan, made for the suggested rate, into rates of the first group.
+
+    That group may have been made with a share of it, as a pretrained part often is, and the
+    probes ran so.
+
+    Returns:
+        The plan, and the first group's rate as a multiple of the suggested one; 1.0 where the
+        trial does not know that one, or the rate was made from another of the plan's.
+    """
+    suggested, group = plan.lr or plan.start_lr, optimizer.param_groups[0]
+    if isinstance(trial, FixedTrial):
+        values = [internals.fixed_rate(trial)]
+    else:
+        values = list(map(as_rate, trial.params.values()))
+    made = [float(group[name]) for name in ("initial_lr", "lr") if name in group]
+    known = [rate for rate in (plan.lr, plan.start_lr) if rate is not None]
+    if suggested is None or min(suggested, made[0]) <= 0 or suggested not in values:
+        return plan, 1.0
+    # A rate that is a tensor has single precision.
+    if any(math.isclose(a, b, rel_tol=1e-5) for a in made for b in known):
+        return plan, 1.0
+    unit, bracket = made[0] / suggested, plan.bracket
+    if bracket is not None:
+        bracket = Bracket(bracket.low * unit, bracket.high * unit)
+    lr, start = (None if rate is None else rate * unit for rate in (plan.lr, plan.start_lr))
+    return replace(plan, lr=lr, start_lr=start, bracket=bracket), unit
 
 
 def plan_options(
