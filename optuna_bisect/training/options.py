@@ -45,9 +45,13 @@ _MIN_LEVELS = 8
 _MAX_LEG = 0.1
 
 
-def check_objects(optimizer: object, bracket: object, restore: object) -> None:
+def check_objects(optimizer: Any, bracket: object, restore: object) -> None:
     """Reject objects of a wrong kind; the numbers are checked where they are kept."""
     check_type("optimizer", optimizer, Optimizer, "a torch Optimizer")
+    for group in optimizer.param_groups:
+        # Some choose their steps themselves. A tensor of one element is a rate to torch.
+        if as_rate(group.get("lr")) is None:
+            raise wrong("the lr of each group", "be a number", group.get("lr"))
     if bracket is not None:
         check_type("bracket", bracket, Bracket, "a Bracket or None")
     if restore is not None and not (
@@ -59,7 +63,7 @@ def check_objects(optimizer: object, bracket: object, restore: object) -> None:
         raise wrong("restore", "be a pair (model, optimizer)", restore)
 
 
-def check_chosen(plan: TrialPlan, optimizer: object, chosen: Mapping[str, Any]) -> None:
+def check_chosen(plan: TrialPlan, optimizer: Any, chosen: Mapping[str, Any]) -> None:
     """Reject options of the final trial already in the first probe, which uses none of them."""
     bracket = chosen.get("bracket")
     check_objects(optimizer, bracket, chosen.get("restore"))

@@ -28,6 +28,13 @@ def test_a_group_added_later_keeps_its_ratio_too():
     assert scheduler.get_last_lr() == pytest.approx([0.1, 0.05])
 
 
+@pytest.mark.parametrize("group", [{}, {"lr": None}])
+def test_an_optimizer_that_has_no_rate_is_refused_with_a_sentence(group):
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    with pytest.raises(ValueError, match="the lr of each group must be a number but got None"):
+        make(optimizer=torch.optim.Optimizer([parameter], group))
+
+
 def test_a_tensor_rate_is_filled_in_place_also_by_a_restore():
     model = torch.nn.Linear(3, 1)
     lr = torch.tensor(0.1)
