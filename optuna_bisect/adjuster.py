@@ -132,13 +132,12 @@ class BisectionLR(LRScheduler):
 
         In the final trial the rate of ``optimizer`` is set: to the winner's, corrected for the
         full length; with a ``decay`` to the winner's own. In a probe the rate stays as it is, and
-        ``step`` judges nothing: that is the pruner's part; the probe only records how long the
-        anneal of the final trial will be, which decides about the correction. A ``FixedTrial``
-        without ``probe_steps=`` among the options trains at its own constant rate. There is no
-        race unless ``leg_fraction`` asks for one.
+        ``step`` judges nothing, as the pruner does; the probe only records how long the anneal of
+        the final trial will be, which decides about the correction. A ``FixedTrial`` without
+        ``probe_steps=`` has its own constant rate. No race unless ``leg_fraction`` asks for one.
 
         Args:
-            optimizer: The optimizer, with the rate that the trial suggested.
+            optimizer: The optimizer; its first group has the suggested rate, or a share of it.
             trial: The running trial.
             options: Options of the constructor; they take precedence over the plan.
         """
@@ -146,8 +145,9 @@ class BisectionLR(LRScheduler):
         plan = share_plan(trial_plan(trial), trial, sync=sync)
         run_options.check_chosen(plan, optimizer, options)
         if plan.is_final:
+            plan, unit = run_options.in_group_units(plan, trial, optimizer)
             scheduler = cls(optimizer, **run_options.plan_options(plan, optimizer, options))
-            scheduler._trial = trial
+            scheduler._trial, scheduler._run.unit = trial, unit
             records.hold(trial, scheduler._run.losses)
             return scheduler
         rates = read_rates(optimizer)

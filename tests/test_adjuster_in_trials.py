@@ -9,9 +9,10 @@ import optuna
 import pytest
 from linear_fit import build, lr_of, reload
 
-from optuna_bisect import BisectionSampler, adjuster, trial_plan
+from optuna_bisect import BisectionSampler, VerdictPruner, adjuster, trial_plan
 from optuna_bisect.adjuster import BisectionLR
 from optuna_bisect.bracket import Bracket
+from optuna_bisect.figures.adjustment import get_adjustment_info
 from optuna_bisect.study.trial_plan import TrialPlan
 from optuna_bisect.training.divergence import Diverged
 
@@ -88,6 +89,35 @@ def test_the_plan_of_a_real_final_trial_starts_phase_2_at_its_own_rate():
     assert rate == plan.lr == lr < plan.start_lr
 
 
+@pytest.mark.parametrize("share", [0.1, 1.0, 8.0])
+def test_a_first_group_with_a_share_of_the_rate_has_that_share_in_the_full_run_too(share):
+    """As with a pretrained part, or a rate in proportion to the batch."""
+    sampler = BisectionSampler(probe_steps=20, final_steps=40)
+    study = optuna.create_study(sampler=sampler, pruner=VerdictPruner())
+    found = []
+
+    def objective(trial):
+        lr = trial.suggest_float("lr", 1e-4, 1.0, log=True)
+        law = BisectionLR.for_trial(build(share * lr)[1], trial, decay="law").get_last_lr()
+        scheduler = BisectionLR.for_trial(build(share * lr, (1.0, 10.0))[1], trial)
+        assert scheduler.get_last_lr() == pytest.approx([share * lr, share * lr * 10])
+        found.append((trial_plan(trial), law[0]))
+        for step in range(40):
+            loss = 1 + (1 - step / 40) * abs(math.log10(lr / 0.01))
+            scheduler.step(loss)
+            trial.report(loss, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return loss
+
+    study.optimize(objective)
+    plan, law = found[-1]
+    assert plan.is_final
+    assert law == pytest.approx(share * plan.start_lr)
+    (_, own), (_, first), *_ = get_adjustment_info(study).path
+    assert first == pytest.approx(own, rel=1e-3), "figures have the parameter's unit"
+
+
 @pytest.mark.parametrize("role", ["probe", "surplus", None])
 def test_any_other_trial_keeps_its_rate_and_judges_nothing(planned, role):
     planned(role=role, bracket=Bracket(0.01, 1.0), probe_steps=10, final_steps=400)
@@ -118,6 +148,13 @@ def test_a_fixed_trial_trains_at_its_own_constant_rate():
         scheduler.step(2.0 - 0.001 * i)
     assert lr_of(scheduler) == 0.3
     assert scheduler.history == []
+
+
+def test_a_fixed_trial_keeps_the_share_of_its_first_group():
+    trial = optuna.trial.FixedTrial({"lr": 0.3})
+    lr = trial.suggest_float("lr", 1e-5, 1.0, log=True)
+    scheduler = BisectionLR.for_trial(build(lr / 10, (1.0, 10.0))[1], trial)
+    assert scheduler.get_last_lr() == pytest.approx([0.03, 0.3])
 
 
 def test_divergence_in_the_final_trial_prunes_it_with_its_verdict(planned):

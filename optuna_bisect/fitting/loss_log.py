@@ -94,7 +94,15 @@ class LossLog:
         if not math.isfinite(total):
             # A mean with such a loss would be left out anyway.
             total, n_total = 0.0, 0
-        return vars(self) | {"total": total, "n_total": n_total, "points": list(self.points)}
+        own = {"points": list(self.points), "pending": []}
+        return vars(self) | own | {"total": total, "n_total": n_total}
+
+    @classmethod
+    def from_state_dict(cls, state_dict: dict[str, Any]) -> LossLog:
+        """Go on where ``state_dict`` was taken, which may be taken again."""
+        log = cls(**state_dict)
+        log.points, log.pending = list(log.points), list(log.pending)
+        return log
 
 
 def _is_finite(*losses: float) -> bool:

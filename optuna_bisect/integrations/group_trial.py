@@ -56,20 +56,20 @@ class GroupTrial:
             # A fork has its parent's connection to the storage; a copy opens one of its own.
             self.trial = copy.deepcopy(self.trial)
 
-    def add(self, reports: TrialReports, loss: float | torch.Tensor) -> bool:
-        """Report a loss; return whether the trainers of all processes have to stop.
+    def add(self, reports: TrialReports, loss: float | torch.Tensor, n_updates: int = 1) -> bool:
+        """Report the loss of some updates; return whether all trainers have to stop.
 
         Raises:
             TrialPruned: If the trial ends, in a process that trains alone.
         """
         if not is_group():
-            if reports.add(loss):
+            if reports.add(loss, n_updates):
                 raise optuna.TrialPruned
             return False
         if self._is_pruned:
             return True  # the trainer has a least number of steps
         try:
-            self._is_pruned = reports.add(loss)
+            self._is_pruned = reports.add(loss, n_updates)
         except optuna.TrialPruned:  # it diverged
             self._is_pruned = True
         if self._is_pruned and self._is_launched():

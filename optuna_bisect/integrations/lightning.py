@@ -12,6 +12,7 @@ except ImportError as error:
         "pip install optuna_bisect[lightning]"
     ) from error
 
+from optuna_bisect._logger import warn_once
 from optuna_bisect.integrations.group_trial import GroupTrial
 from optuna_bisect.integrations.trial_reports import TrialReports
 
@@ -55,16 +56,29 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
         if self._adjust:
             self._reports.adjust(trainer.optimizers[0], **self._options)
         self._losses: list[Any] = []
+        self._n_seen = self._n_updates(trainer)  # a checkpoint may have brought some
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, *_: Any) -> None:  # noqa: ARG002
         """Take in the loss of the batch; report where enough have come."""
-        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        # What Lightning hands on is divided by the number of batches of an update.
-        self._losses.append(loss.detach() * trainer.accumulate_grad_batches)
-        if trainer.global_step // max(1, len(trainer.optimizers)) <= self._reports.n_updates:
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+        if loss is not None:  # of a batch that was not left out
+            # What Lightning hands on is divided by the number of batches of an update.
+            self._losses.append(loss.detach() * trainer.accumulate_grad_batches)
+        n_new = self._n_updates(trainer) - self._n_seen
+        if not n_new or not self._losses:
             return
+        self._n_seen += n_new
         loss, self._losses = sum(self._losses) / len(self._losses), []
-        trainer.should_stop |= self._group.add(self._reports, loss)
+        trainer.should_stop |= self._group.add(self._reports, loss, n_new)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Say it where there was no loss at all."""
+        if not self._reports.n_updates:
+            warn_once(
+                "BisectionCallback needs the training loss, but training_step returned none in a "
+                "whole epoch: let it return the loss, or a dictionary with 'loss'.",
+                "no loss",
+            )
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Keep the validation loss for the next decision about the rate."""
@@ -74,6 +88,9 @@ class BisectionCallback(Callback):  # type: ignore[misc]  # mypy sees no Lightni
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write what is left to write."""
         self._group.leave()
+
+    def _n_updates(self, trainer: Trainer) -> int:
+        return int(trainer.global_step) // max(1, len(trainer.optimizers))
 
     def check_pruned(self) -> None:
         """Raise ``TrialPruned`` after ``fit`` where several processes trained a pruned trial."""

@@ -74,7 +74,8 @@ class Adjustment:
             self.settings = replace(self.settings, threshold=_RACE_THRESHOLD)
         self.state = begin_race(schedule, n_levels, self._leg_interval) if n_levels else State()
         self.meter, self.log, self.losses = LossMeter(), MoveLog(), LossLog()
-        self._published = 0
+        # A trial's moves are in the unit of its parameter: the first group may have a share of it.
+        self.unit, self._published = 1.0, 0
         # Taken now: the weights before the first update are what an early collapse goes back to.
         self._snapshot = None if restore is None else Snapshot(restore)
 
@@ -139,7 +140,7 @@ class Adjustment:
         self.log.record(step, self.rate(step), self.state.events, is_restored=is_restored, fit=fit)
         if trial is not None and (self.state.events or step >= _LONGER * self._published):
             self._published = step
-            self.log.publish(trial)
+            self.log.publish(trial, self.unit)
             records.write_losses(trial, self.losses)
         if snapshot is None and "collapse" in self.state.signals and not losses.is_finite:
             raise divergence(step, lr, trial)
@@ -159,7 +160,7 @@ class Adjustment:
         try:
             loaded = unpack(state), MoveLog.from_state_dict(log), LossMeter(**meter)
             # States that were saved by an earlier version have none.
-            losses = LossLog(**state_dict.get("losses", {}))
+            losses = LossLog.from_state_dict(state_dict.get("losses", {}))
         except (KeyError, TypeError) as error:
             raise wrong("state_dict", "come from state_dict()", state_dict) from error
         self.state, self.log, self.meter = loaded

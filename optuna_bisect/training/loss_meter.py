@@ -1,4 +1,8 @@
-"""The running mean of the losses in one interval, kept on their device."""
+"""The running mean of the losses in one interval, kept on their device.
+
+Summed is what each loss has above the first one: so the mean of a loss that stays the same is that
+loss, while the rounding of a plain sum looks like a fall or a rise that has no noise at all.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,13 @@ class LossMeter:
     """Sum losses without waiting for the device; read them once at the end of the interval.
 
     Attributes:
-        total: Sum of the training losses.
+        excess: Sum of the training losses, each less the first one.
         first: The first training loss.
         val: The last validation loss, None without one.
         n_calls: Number of training losses.
     """
 
-    total: float | torch.Tensor = 0.0
+    excess: float | torch.Tensor = 0.0
     first: float | torch.Tensor = 0.0
     val: float | torch.Tensor | None = None
     n_calls: int = 0
@@ -44,16 +48,17 @@ class LossMeter:
         # A captured graph fills the very same tensor again; a copy does not wait for the device.
         self.val = self.val if val_loss is None else detach(val_loss) + 0.0
         self.first = self.first if self.n_calls else loss + 0.0
-        self.total = self.total + loss
+        self.excess = self.excess + (loss - self.first)
         self.n_calls += 1
 
     def read(self, step: int) -> Losses:
         """Wait for the device and return what the interval that ends at a step showed."""
+        first = float(self.first)
         return Losses(
             step=step,
-            train=float(self.total) / self.n_calls,
+            train=first + float(self.excess) / self.n_calls,
             val=None if self.val is None else float(self.val),
-            first=float(self.first),
+            first=first,
             n_calls=self.n_calls,
         )
 

@@ -72,10 +72,10 @@ class MoveLog:
             self.path = self.path[::2]
             self.every = max(1, self.path[1][0] - self.path[0][0])
 
-    def publish(self, trial: BaseTrial) -> None:
-        """Write what has room: about 4 kB, whatever the length of the run."""
-        path = [[step, _short(lr)] for step, lr in self.path]
-        moves = [[e.step, _short(e.lr), e.signal] for e in self.entries[-_MAX_POINTS:]]
+    def publish(self, trial: BaseTrial, unit: float = 1.0) -> None:
+        """Write what has room, about 4 kB, with the rates divided by a unit."""
+        path = [[step, _short(lr / unit)] for step, lr in self.path]
+        moves = [[e.step, _short(e.lr / unit), e.signal] for e in self.entries[-_MAX_POINTS:]]
         records.write_adjustment(trial, {"path": path, "moves": moves})
 
     def state_dict(self) -> dict[str, Any]:

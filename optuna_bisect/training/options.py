@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import math
+from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
+from optuna.trial import FixedTrial
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ChainedScheduler, SequentialLR
 
@@ -24,9 +27,13 @@ from optuna_bisect._logger import logger
 from optuna_bisect.bracket import Bracket
 from optuna_bisect.feedback.schedule import DECAYS
 from optuna_bisect.training.param_groups import first_rate
+from optuna_bisect.trials import internals
+from optuna_bisect.trials.parameter import as_rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from optuna.trial import BaseTrial
 
     from optuna_bisect.study.trial_plan import TrialPlan
 
@@ -38,9 +45,13 @@ _MIN_LEVELS = 8
 _MAX_LEG = 0.1
 
 
-def check_objects(optimizer: object, bracket: object, restore: object) -> None:
+def check_objects(optimizer: Any, bracket: object, restore: object) -> None:
     """Reject objects of a wrong kind; the numbers are checked where they are kept."""
     check_type("optimizer", optimizer, Optimizer, "a torch Optimizer")
+    for group in optimizer.param_groups:
+        # Some choose their steps themselves. A tensor of one element is a rate to torch.
+        if as_rate(group.get("lr")) is None:
+            raise wrong("the lr of each group", "be a number", group.get("lr"))
     if bracket is not None:
         check_type("bracket", bracket, Bracket, "a Bracket or None")
     if restore is not None and not (
@@ -52,7 +63,7 @@ def check_objects(optimizer: object, bracket: object, restore: object) -> None:
         raise wrong("restore", "be a pair (model, optimizer)", restore)
 
 
-def check_chosen(plan: TrialPlan, optimizer: object, chosen: Mapping[str, Any]) -> None:
+def check_chosen(plan: TrialPlan, optimizer: Any, chosen: Mapping[str, Any]) -> None:
     """Reject options of the final trial already in the first probe, which uses none of them."""
     bracket = chosen.get("bracket")
     check_objects(optimizer, bracket, chosen.get("restore"))
@@ -149,6 +160,37 @@ def check_length(n_calls: int, steps_per_call: int, final_steps: int | None) -> 
             "these calls (steps_per_call= says how many steps one call is); the rate does not "
             "stay at 0."
         )
+
+
+def in_group_units(
+    plan: TrialPlan, trial: BaseTrial, optimizer: Optimizer
+) -> tuple[TrialPlan, float]:
+    """Turn a final trial's plan, made for the suggested rate, into rates of the first group.
+
+    That group may have been made with a share of it, as a pretrained part often is, and the
+    probes ran so.
+
+    Returns:
+        The plan, and the first group's rate as a multiple of the suggested one; 1.0 where the
+        trial does not know that one, or the rate was made from another of the plan's.
+    """
+    suggested, group = plan.lr or plan.start_lr, optimizer.param_groups[0]
+    if isinstance(trial, FixedTrial):
+        values = [internals.fixed_rate(trial)]
+    else:
+        values = list(map(as_rate, trial.params.values()))
+    made = [float(group[name]) for name in ("initial_lr", "lr") if name in group]
+    known = [rate for rate in (plan.lr, plan.start_lr) if rate is not None]
+    if suggested is None or min(suggested, made[0]) <= 0 or suggested not in values:
+        return plan, 1.0
+    # A rate that is a tensor has single precision.
+    if any(math.isclose(a, b, rel_tol=1e-5) for a in made for b in known):
+        return plan, 1.0
+    unit, bracket = made[0] / suggested, plan.bracket
+    if bracket is not None:
+        bracket = Bracket(bracket.low * unit, bracket.high * unit)
+    lr, start = (None if rate is None else rate * unit for rate in (plan.lr, plan.start_lr))
+    return replace(plan, lr=lr, start_lr=start, bracket=bracket), unit
 
 
 def plan_options(

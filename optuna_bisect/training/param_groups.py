@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from torch.optim import Optimizer
 
+# The present rate of a group, and the one that it was made with.
+_RATES = ("lr", "initial_lr")
+
 
 def first_rate(optimizer: Optimizer) -> float:
     """Read the rate that the first group was made with; 1.0 where even that is zero."""
@@ -93,9 +96,12 @@ def keep_rates(optimizer: Optimizer) -> Iterator[None]:
     """Keep the rates, in the very same tensors, while an optimizer's state is loaded.
 
     A captured graph reads the rate from the tensor that it was captured with, and loading would
-    put another one in its place.
+    put another one in its place. The rates that the groups were made with are the unit of groups
+    that come later and of a resumed run, and a state from before the first step has none.
     """
-    rates = [group["lr"] for group in optimizer.param_groups]
+    kept = [
+        {name: group[name] for name in _RATES if name in group} for group in optimizer.param_groups
+    ]
     yield
-    for group, lr in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = lr
+    for group, rates in zip(optimizer.param_groups, kept, strict=True):
+        group.update(rates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 
@@ -47,8 +48,19 @@ def test_losses_that_are_not_finite_leave_no_point_and_are_never_the_best() -> N
 
 def test_a_resumed_log_equals_an_unbroken_one() -> None:
     first = fill(LossLog(), 0, 1000)
-    second = fill(LossLog(**first.state_dict()), 1000, 3000)
+    second = fill(LossLog.from_state_dict(first.state_dict()), 1000, 3000)
     assert second.to_record() == fill(LossLog(), 0, 3000).to_record()
+
+
+def test_a_state_in_memory_stays_as_it_was_when_taken_and_may_be_taken_again() -> None:
+    """The best weights of a run are often kept so."""
+    log = fill(LossLog(), 0, 10)
+    state = log.state_dict()
+    before = copy.deepcopy(state)
+    fill(log, 10, 1000)
+    assert state == before
+    fill(LossLog.from_state_dict(state), 10, 1000).settle()
+    assert state == before
 
 
 def test_tensors_are_kept_as_they_were_although_the_very_same_one_is_refilled() -> None:

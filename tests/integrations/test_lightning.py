@@ -11,7 +11,7 @@ import torch
 from synthetic_trainer import roles, with_role
 from torch.utils.data import DataLoader, TensorDataset
 
-from optuna_bisect import BisectionSampler, VerdictPruner, trial_plan
+from optuna_bisect import BisectionSampler, VerdictPruner, _logger, trial_plan
 from studies.trainers import compare
 
 lightning = pytest.importorskip("lightning", reason="needs optuna_bisect[lightning]")
@@ -109,6 +109,36 @@ def test_reports_are_the_losses_of_updates_where_several_batches_make_one() -> N
     assert len(network.losses) == 2 * len(found)
     pairs = torch.tensor(network.losses).view(-1, 2).mean(1)
     assert list(found.values()) == pytest.approx(pairs.tolist(), rel=1e-5)
+
+
+class Skipping(Network):
+    """Leaves out every third batch, or all of them."""
+
+    def __init__(self, lr: float, n_used: int) -> None:
+        super().__init__(lr)
+        self.n_used = n_used
+
+    def training_step(self, batch, i):
+        return super().training_step(batch, i) if i % 3 < self.n_used else None
+
+
+@pytest.mark.parametrize("n_batches", [1, 2])
+def test_batches_that_a_module_leaves_out_have_no_loss_and_still_count_as_updates(
+    n_batches,
+) -> None:
+    trial = ask(create_study(), lr=1e-3)
+    with pytest.raises(optuna.TrialPruned):
+        train(Skipping(1e-3, 2), [BisectionCallback(trial)], accumulate_grad_batches=n_batches)
+    found = trial.study.trials[0].intermediate_values
+    assert PROBE_STEPS - 2 <= max(found) <= PROBE_STEPS
+    assert all(map(math.isfinite, found.values()))
+
+
+def test_a_module_that_returns_no_loss_is_told_to(caplog) -> None:
+    _logger._said.clear()
+    optuna.logging.enable_propagation()
+    train(Skipping(1e-3, 0), [BisectionCallback(ask(create_study(), lr=1e-3))])
+    assert [r.getMessage() for r in caplog.records if "training_step" in r.getMessage()]
 
 
 def test_a_loss_that_is_not_finite_ends_a_probe() -> None:
