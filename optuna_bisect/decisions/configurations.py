@@ -91,6 +91,8 @@ def may_keep(history: History, number: int, search: int) -> bool:
 
 def _n_left(history: History) -> int:
     """Return how many configurations nobody has begun or is about to begin."""
+    if history.is_in_vain:
+        return 0
     return history.n_configurations - len(history.searches) - len(_claimed(history))
 
 

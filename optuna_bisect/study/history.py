@@ -146,6 +146,19 @@ class History(NamedTuple):
         return self.finished.n_probes + n_idle >= IDLE_FACTOR * self.max_probes
 
     @property
+    def is_in_vain(self) -> bool:
+        """Whether so many configurations ended without a rate that no more are begun.
+
+        They belong to no search, so that a sampler which draws them again would never come to an
+        end: an objective with a rate of its own in each branch, or that prunes before it has one.
+        """
+        if self.max_probes is None:
+            return False
+        begun = find_searches(self.members)
+        n_vain = sum(n for s, n in self.finished.spent.items() if s is not None and s not in begun)
+        return n_vain >= IDLE_FACTOR * max(self.max_probes, self.n_configurations)
+
+    @property
     def members(self) -> list[Probe | Running]:
         """Every probe, finished or running."""
         return [*self.finished.probes, *(r for r in self.running if r.role == "probe")]

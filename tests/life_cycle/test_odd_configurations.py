@@ -208,6 +208,19 @@ def test_a_sampler_that_always_draws_the_same_still_ends() -> None:
     assert len(with_role(study, "final")) == 1
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_branch_without_the_rate_that_is_drawn_again_and_again_still_ends() -> None:
+    def branch(trial: optuna.Trial) -> float:
+        name = trial.suggest_categorical("optimizer", ["sgd", "adam"])
+        return make_objective(name=f"{name}_lr")(trial)
+
+    adam = optuna.samplers.PartialFixedSampler({"optimizer": "adam"}, RandomSampler(seed=0))
+    study = new_study(5, independent_sampler=adam)
+    study.enqueue_trial({"optimizer": "sgd"})
+    study.optimize(branch, n_trials=80)
+    assert decades(with_role(study, "final")[0].params["sgd_lr"]) < 0.5
+
+
 def test_enqueued_configurations_are_searched_while_four_threads_run() -> None:
     whole, fixed = {"decay": 1e-5, "optimizer": "sgd"}, {"decay": 1e-3, "optimizer": "adam"}
     study = new_study(4)
