@@ -87,7 +87,16 @@ def carried_over(probes: Sequence[Probe]) -> tuple[float, ...]:
     if start is None:
         return ()
     middle = (start.curve.losses[0] + start.curve.losses[-1]) / 2
-    later = firsts[begun.index(start) + 1 :]
+    rest = begun[begun.index(start) + 1 :]
+    later = [p.curve.losses[0] for p in rest]
+    # Built anew: it is back between untrained loss and middle after a run that ended below.
+    # Where the first report follows an update, a model starts lower the higher its rate.
+    if any(
+        middle <= after.curve.losses[0] <= start.curve.losses[0]
+        and before.curve.losses[-1] < middle
+        for before, after in pairwise(rest)
+    ):
+        return ()
     return firsts if sum(loss < middle for loss in later) >= LEAST_PROBES - 1 else ()
 
 

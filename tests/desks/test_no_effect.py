@@ -23,6 +23,9 @@ from synthetic_trainer import (
 )
 
 import optuna_bisect as ob
+from optuna_bisect.search.effect import carried_over
+from optuna_bisect.search.probe import Probe
+from optuna_bisect.verdicts.curve import Curve
 
 SAME = "made no difference beyond the noise"
 CARRIED = "each probe begins where the one before it ended"
@@ -144,6 +147,34 @@ def test_a_model_that_is_built_anew_is_not_suspected(factor, noise, caplog) -> N
     study.optimize(lambda trial: KeptModel(factor, 2, noise).objective(trial), n_trials=30)
     assert ob.find_winner(study).status.startswith("converged")
     assert CARRIED not in said(caplog)
+
+
+def test_accuracies_after_a_first_update_are_no_sign_of_a_kept_model() -> None:
+    """At a higher rate the first update does more, so it begins higher (seen on digits)."""
+    seen = {
+        0.00012: [0.267, 0.344, 0.133],
+        0.085: [
+            0.404,
+            0.587,
+            0.787,
+            0.816,
+            0.887,
+            0.831,
+            0.862,
+            0.822,
+            0.916,
+            0.884,
+            0.887,
+            0.896,
+        ],
+        0.77: [0.709, 0.729, 0.782, 0.818, 0.851, 0.811, 0.824, 0.831, 0.902, 0.816, 0.898, 0.924],
+        2.3: [0.42, 0.727, 0.764, 0.718, 0.769, 0.847, 0.833, 0.816, 0.907, 0.767, 0.862, 0.884],
+        0.26: [0.693, 0.671, 0.856, 0.824, 0.887, 0.844, 0.873, 0.853, 0.92, 0.882, 0.853, 0.931],
+    }
+    curves = [Curve(tuple(range(len(y))), tuple(-v for v in y)) for y in seen.values()]
+    assert not carried_over(
+        [Probe(i, lr, curve) for i, (lr, curve) in enumerate(zip(seen, curves))]
+    )
 
 
 @pytest.mark.parametrize(
