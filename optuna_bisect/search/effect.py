@@ -88,7 +88,6 @@ def carried_over(probes: Sequence[Probe]) -> tuple[float, ...]:
         return ()
     middle = (start.curve.losses[0] + start.curve.losses[-1]) / 2
     rest = begun[begun.index(start) + 1 :]
-    later = [p.curve.losses[0] for p in rest]
     # Built anew: it is back between untrained loss and middle after a run that ended below.
     # Where the first report follows an update, a model starts lower the higher its rate.
     if any(
@@ -97,7 +96,7 @@ def carried_over(probes: Sequence[Probe]) -> tuple[float, ...]:
         for before, after in pairwise(rest)
     ):
         return ()
-    return firsts if sum(loss < middle for loss in later) >= LEAST_PROBES - 1 else ()
+    return firsts if sum(p.curve.losses[0] < middle for p in rest) >= LEAST_PROBES - 1 else ()
 
 
 def _has_moved(probe: Probe) -> bool:
