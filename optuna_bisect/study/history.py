@@ -9,6 +9,7 @@ from optuna_bisect.search.horizon import EXPONENT
 from optuna_bisect.search.probe import Probe
 from optuna_bisect.study.configuration import find_searches, held_by, is_inside
 from optuna_bisect.trials import internals
+from optuna_bisect.trials.values import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -175,7 +176,9 @@ class History(NamedTuple):
     def _is_possible(self, held: Mapping[str, Any]) -> bool:
         space = self.space
         return all(
-            internals.is_value_of(space[name], v) for name, v in held.items() if name in space
+            allowed(v, space[name]) is not internals.MISSING
+            for name, v in held.items()
+            if name in space
         )
 
     def held(self, search: int | None) -> dict[str, Any]:

@@ -58,10 +58,11 @@ def draw_configuration(
 
 def _to_trial(search: Search, history: History) -> FrozenTrial:
     """Return a search as one trial: its best probe, without the rate."""
-    params = {n: v for n, v in search.held.items() if n in history.space}
+    space = history.space
+    params = {n: allowed(v, space[n]) for n, v in search.held.items() if n in space}
     known: dict[str, Any] = {
         "params": params,
-        "distributions": {name: history.space[name] for name in params},
+        "distributions": {name: space[name] for name in params},
     }
     best = search.strongest
     if best is None or not best.has_score:

@@ -9,6 +9,7 @@ from optuna.trial import create_trial
 from synthetic_trainer import Trainer, make_objective
 
 import optuna_bisect as ob
+from optuna_bisect.study.reading import read_history
 from optuna_bisect.trials.internals import MISSING
 from optuna_bisect.trials.values import is_equal, plain, value_in
 
@@ -64,3 +65,26 @@ def test_a_search_with_a_choice_of_tuples_ends_on_a_database_too(folder, n_confi
     winner = ob.find_winner(database)
     assert winner is not None
     assert seen[len(database.trials) - 1] == tuple(winner.params["betas"])
+
+
+def test_a_search_with_a_choice_of_tuples_goes_on_where_its_trials_were_copied_to(folder) -> None:
+    """Stored trials have lists, and the next one in memory has the tuples of the objective."""
+
+    def begin(storage: str | None) -> optuna.Study:
+        sampler = ob.BisectionSampler(probe_steps=20, final_steps=60, n_configurations=2, seed=1)
+        pruner = ob.VerdictPruner()
+        return optuna.create_study(storage=storage, sampler=sampler, pruner=pruner)
+
+    def suggest(trial: optuna.Trial) -> None:
+        trial.suggest_categorical("betas", BETAS)
+
+    objective = make_objective(Trainer(), n_steps=None, every=4, also=suggest)
+    stored, memory = begin(f"sqlite:///{folder}/s.db"), begin(None)
+    stored.optimize(objective, n_trials=3)
+    memory.add_trials(stored.trials)
+    memory.optimize(objective, n_trials=1)
+    assert {t.user_attrs["bisect_search"] for t in memory.trials} == {0}
+    assert read_history(memory).searches == (0,)
+    memory.optimize(objective, n_trials=40)
+    assert len(read_history(memory).searches) == 2
+    assert ob.trial_plan(memory.trials[-1]).role == "final"
